@@ -1,0 +1,198 @@
+"""Axes: each a pure function from an index to a change of one fit's inputs.
+
+Axes apply in the order given, so one that draws samples (`bootstraps`) comes after `folds`, and
+one that moves `y` (`permutations`, `shifts`) comes before. Arrays go in as leaves of a `Partial`:
+new values of the same shape never recompile.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+
+from jaxneuro.inputs import make_key
+from jaxneuro.types import Array, Axis, Inputs
+
+
+def targets(size: int, labels: Sequence | None = None, name: str = "target") -> Axis:
+    """One fit for each column of `y` (sample, target): neurons, voxels, electrodes; `x` shared."""
+    return Axis(name, _positive(name, size), _take_target, _labels(name, size, labels))
+
+
+def folds(train, test=None, labels: Sequence | None = None, name: str = "fold") -> Axis:
+    """One fit for each split into fitted and scored samples.
+
+    Args:
+      train: (fold, sample) weights of what is fitted, or anything with fields `train`, `test`
+        (and `names`), such as `jaxneuro.splits` gives.
+      test: (fold, sample) weights of what is scored.
+      labels: names of the folds.
+
+    A sample whose weight is already 0 (held out for good, or padding) is neither fitted nor scored.
+
+    Raises:
+      ValueError: names the fold that has no train or no test sample, or samples in both.
+    """
+    if test is None:
+        labels = labels or getattr(train, "names", None) or None
+        train, test = train.train, train.test
+    train, test = np.asarray(train, np.float32), np.asarray(test, np.float32)
+    if train.ndim != 2 or train.shape != test.shape:
+        raise ValueError(f"{name}: train {train.shape} and test {test.shape} must be (fold, sample)")
+    for i, (fitted, scored) in enumerate(zip(train, test, strict=True)):
+        for part, values in (("train", fitted), ("test", scored)):
+            if not (values > 0).any():
+                raise ValueError(f"{name} {i}: the {part} part is empty")
+        if ((fitted > 0) & (scored > 0)).any():
+            raise ValueError(f"{name} {i}: samples are in both train and test")
+    select = Partial(_take_fold, jnp.asarray(train), jnp.asarray(test))
+    return Axis(name, len(train), select, _labels(name, len(train), labels))
+
+
+def grid(**values: Sequence[float]) -> tuple[Axis, ...]:
+    """An axis for each hyper-parameter: `grid(l2=[0.01, 0.1], learning_rate=[0.1, 1])`."""
+    made = []
+    for name, points in values.items():
+        points = np.asarray(points, np.float32)
+        if points.ndim != 1 or not len(points) or not np.isfinite(points).all():
+            raise ValueError(f"grid: {name} must be a list of finite numbers, not {values[name]!r}")
+        select = Partial(_SetHyper(name), jnp.asarray(points))
+        made.append(Axis(name, len(points), select, tuple(float(v) for v in values[name])))
+    return tuple(made)
+
+
+def seeds(size: int, name: str = "seed") -> Axis:
+    """The same fit from other random numbers: every index has its own key already."""
+    return Axis(name, _positive(name, size), _same, tuple(range(size)))
+
+
+def subjects(size: int, labels: Sequence | None = None, name: str = "subject") -> Axis:
+    """One fit for each subject or session of `stack_subjects`: an outer axis."""
+    return Axis(name, _positive(name, size), _take_subject, _labels(name, size, labels), outer=True)
+
+
+def permutations(size: int, seed: int = 0, groups=None, name: str = "permutation") -> Axis:
+    """`y` in random order, for tests of significance; index 0 is the order as observed.
+
+    All targets see the same orders, so that the maximum over targets is a valid null.
+
+    Args:
+      size: permutations beside the observed one.
+      seed: of the orders.
+      groups: (sample,) labels; samples change places within their group only (exchangeability
+        blocks: runs, subjects). Samples never used (weight 0) stay where they are.
+    """
+    select = Partial(_permute, make_key(seed), _group_numbers(groups))
+    return Axis(name, 1 + _positive(name, size), select, tuple(range(1 + size)))
+
+
+def shifts(size: int, least: int, seed: int = 0, name: str = "shift") -> Axis:
+    """`y` rolled in time by at least `least` samples: a null that keeps autocorrelation. Index 0
+    is not shifted."""
+    select = Partial(_shift, make_key(seed), jnp.asarray(_positive("least", least)))
+    return Axis(name, 1 + _positive(name, size), select, tuple(range(1 + size)))
+
+
+def bootstraps(size: int, seed: int = 0, groups=None, name: str = "bootstrap") -> Axis:
+    """Fitted samples drawn with replacement, as weights (Efron 1979).
+
+    Args:
+      size: resamples.
+      seed: of the draws, the same for all targets.
+      groups: (sample,) labels; whole groups (blocks, trials, subjects) are drawn. None: samples.
+    """
+    numbers = _group_numbers(groups)
+    count = None if numbers is None else int(numbers.max()) + 1
+    select = Partial(_Bootstrap(count), make_key(seed), numbers)
+    return Axis(name, _positive(name, size), select, tuple(range(size)))
+
+
+def _take_target(inputs: Inputs, index: Array) -> Inputs:
+    return inputs._replace(y=inputs.y[:, index])
+
+
+def _take_fold(train: Array, test: Array, inputs: Inputs, index: Array) -> Inputs:
+    there = inputs.weight > 0
+    return inputs._replace(
+        weight=inputs.weight * train[index], held_out=jnp.where(there, test[index], 0)
+    )
+
+
+class _SetHyper(NamedTuple):
+    name: str
+
+    def __call__(self, values: Array, inputs: Inputs, index: Array) -> Inputs:
+        return inputs._replace(hyper={**inputs.hyper, self.name: values[index]})
+
+
+def _same(inputs: Inputs, index: Array) -> Inputs:
+    del index
+    return inputs
+
+
+def _take_subject(inputs: Inputs, index: Any) -> Inputs:
+    x, y, weight, held_out, validation = (a[index] for a in inputs[:5])
+    return Inputs(x, y, weight, held_out, validation, inputs.hyper, inputs.key)
+
+
+def _used(inputs: Inputs) -> Array:
+    return (inputs.weight > 0) | (inputs.held_out > 0) | (inputs.validation > 0)
+
+
+def _permute(key: Array, groups: Array | None, inputs: Inputs, index: Array) -> Inputs:
+    used, place = _used(inputs), jnp.arange(inputs.y.shape[0])
+    group = jnp.where(used, 1 if groups is None else groups + 1, 0)
+    rank = jax.random.permutation(jax.random.fold_in(key, index), place)
+    rank = jnp.where(used & (index > 0), rank, place)
+    shuffled = jnp.lexsort((rank, group))
+    source = jnp.zeros_like(place).at[jnp.argsort(group, stable=True)].set(shuffled)
+    return inputs._replace(y=inputs.y[source])
+
+
+def _shift(key: Array, least: Array, inputs: Inputs, index: Array) -> Inputs:
+    used, place = _used(inputs), jnp.arange(inputs.y.shape[0])
+    count = used.sum()
+    room = jnp.maximum(count - 2 * least + 1, 1)
+    offset = least + jax.random.randint(jax.random.fold_in(key, index), (), 0, room)
+    offset = jnp.where(index > 0, offset, 0)
+    members = jnp.argsort(~used, stable=True)  # used samples first, in order
+    source = members[(jnp.cumsum(used) - 1 + offset) % jnp.maximum(count, 1)]
+    return inputs._replace(y=inputs.y[jnp.where(used, source, place)])
+
+
+class _Bootstrap(NamedTuple):
+    groups: int | None
+
+    def __call__(self, key: Array, groups: Array | None, inputs: Inputs, index: Array) -> Inputs:
+        samples = inputs.weight.shape[0]
+        size = self.groups or samples
+        member = jnp.arange(samples) if groups is None else groups
+        present = jnp.zeros(size, bool).at[member].max(inputs.weight > 0)
+        count = present.sum()
+        draws = jax.random.uniform(jax.random.fold_in(key, index), (size,))
+        drawn = jnp.argsort(~present, stable=True)[(draws * count).astype(jnp.int32)]
+        times = jnp.zeros(size).at[drawn].add(jnp.arange(size) < count)
+        return inputs._replace(weight=inputs.weight * times[member])
+
+
+def _positive(name: str, size: int) -> int:
+    if int(size) != size or size < 1:
+        raise ValueError(f"axis {name!r}: size is {size}, must be a whole number from 1")
+    return int(size)
+
+
+def _labels(name: str, size: int, labels: Sequence | None) -> tuple | None:
+    if labels is None:
+        return None
+    if len(labels) != size:
+        raise ValueError(f"axis {name!r}: {len(labels)} labels for {size} indices")
+    return tuple(labels)
+
+
+def _group_numbers(groups) -> Array | None:
+    if groups is None:
+        return None
+    return jnp.asarray(np.unique(np.asarray(groups), return_inverse=True)[1], jnp.int32)

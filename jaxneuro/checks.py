@@ -1,0 +1,79 @@
+"""What can be known of bad input before the work starts, and the identity of a fit's program."""
+
+import hashlib
+import re
+import warnings
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from jaxneuro.fit import Fit
+from jaxneuro.types import Axis, Inputs
+
+
+def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
+    """Looks for values of `y` that the loss cannot take, on the host.
+
+    Where every target has some, or there is only one, this is an error. Where others are sound,
+    those fits will end as BAD_DATA, a warning says which, and the others run.
+
+    Raises:
+      ValueError: names the field, the place and the value.
+    """
+    y = np.asarray(inputs.y)
+    loss = fit.loss
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        valid = np.asarray(loss.valid(y))
+    if y.dtype.kind == "f":
+        valid = valid | np.isnan(y)
+    samples = 1 + sum(axis.outer for axis in axes)  # subjects come in front of samples
+    by_target = valid.all(axis=tuple(range(samples)))
+    if not by_target.all():
+        at = tuple(int(i) for i in np.argwhere(~valid)[0])
+        bad = int((~by_target).sum())
+        told = (
+            f"y{list(at)} is {y[at]}, and the loss takes {loss.expects}. "
+            "Set such samples to NaN to leave them out"
+        )
+        if bad == by_target.size:
+            raise ValueError(told)
+        told = f"{told}; {bad} of {by_target.size} targets will end as bad_data"
+        warnings.warn(told, stacklevel=3)
+    if loss.labels:
+        _check_labels(fit, inputs, y, samples)
+
+
+def _check_labels(fit: Fit, inputs: Inputs, y: np.ndarray, samples: int) -> None:
+    if y.ndim != samples and y.ndim != samples + 1:
+        raise ValueError(f"y has shape {y.shape}: class labels are (sample,)")
+    found = np.unique(y[np.asarray(inputs.weight) > 0])
+    if len(found) < 2:
+        raise ValueError(f"y has one class only ({found}) among the samples to fit")
+    x = np.asarray(inputs.x[:1] if samples == 1 else inputs.x[0][:1])
+    params = jax.eval_shape(fit.model.init, inputs.key, x)
+    classes = jax.eval_shape(fit.model.apply, params, x).shape[-1]
+    if found[-1] >= classes:
+        raise ValueError(
+            f"y has label {int(found[-1])}, and the model predicts {classes} classes: "
+            "labels run from 0 to classes - 1"
+        )
+
+
+def fit_text(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> str:
+    """sha256 of the program of one step: model, loss, penalties, optimizer and stopping rules."""
+    from jaxneuro.engine import select_row, selects_of
+
+    for axis in axes:
+        if axis.outer:
+            inputs = axis.select(inputs, 0)
+    selects = selects_of([axis for axis in axes if not axis.outer])
+
+    def one(inputs, selects, row):
+        chosen = select_row(inputs, selects, row)
+        state = fit.step(chosen, fit.init(chosen))
+        return fit.result(chosen, state)
+
+    row = np.zeros(len(axes), np.int32)
+    text = str(jax.make_jaxpr(one)(inputs, selects, row))
+    return hashlib.sha256(re.sub(r"0x[0-9a-f]+", "", text).encode()).hexdigest()

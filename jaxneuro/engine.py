@@ -1,0 +1,285 @@
+"""The compiled side of many fits: start, advance and finish a fixed number of lanes.
+
+It knows nothing of what an axis means. Every device runs the same program over its own lanes, so
+a fit's bits depend neither on its neighbours nor on how many devices there are.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+from jax.tree_util import Partial
+
+from jaxneuro import compat
+from jaxneuro.fit import Fit
+from jaxneuro.types import Array, Axis, Inputs, Status
+
+_CACHE_SIZE = 32
+_engines: "OrderedDict[tuple, Engine]" = OrderedDict()
+_memory: dict[tuple, int] = {}
+
+
+class Lanes(NamedTuple):
+    """(lane, ...) arrays: what is a lane's own of its inputs, its fit's state, whether it counts."""
+
+    own: tuple[Array, ...]
+    state: Any
+    active: Array
+
+
+class Engine(NamedTuple):
+    """Three compiled programs for a fixed number of lanes.
+
+    Attributes:
+      start: (inputs, selects, rows (lane, axis), fresh (lane,), active (lane,), lanes) -> lanes.
+      advance: (inputs, lanes, steps) -> lanes, running (lane,), steps taken (device,).
+      finish: (inputs, lanes) -> `Result` with (lane, ...) leaves.
+      blank: -> lanes of zeros.
+      place: inputs or selects -> the same on every device.
+      result: shapes of one fit's `Result`.
+      lanes: all lanes, over the devices.
+      compile_seconds: what building this took.
+      temporary_bytes: scratch memory of `advance` on one device.
+    """
+
+    start: Callable
+    advance: Callable
+    finish: Callable
+    blank: Callable[[], Lanes]
+    place: Callable[[Any], Any]
+    result: Any
+    lanes: int
+    compile_seconds: float
+    temporary_bytes: int
+
+
+def selects_of(axes: Sequence[Axis]) -> tuple[Partial, ...]:
+    """The axes' functions as pytrees: their arrays are arguments of the programs, not constants."""
+    return tuple(a.select if isinstance(a.select, Partial) else Partial(a.select) for a in axes)
+
+
+def select_row(inputs: Inputs, selects: Sequence[Callable], row: Array) -> Inputs:
+    """The inputs of one fit: its own key, then every axis' change."""
+    key = inputs.key
+    for position in range(row.shape[0]):
+        key = jax.random.fold_in(key, row[position])
+    inputs = inputs._replace(key=key)
+    # Outer axes were applied on the host: they have an index, for the key, but no select here.
+    for select, index in zip(selects, row[row.shape[0] - len(selects) :], strict=True):
+        inputs = select(inputs, index)
+    return inputs
+
+
+def get_engine(
+    fit: Fit,
+    inputs: Inputs,
+    selects: tuple[Partial, ...],
+    width: int,
+    lanes: int,
+    devices: Sequence[jax.Device],
+    keep_params: bool,
+) -> tuple[Engine, bool]:
+    """The engine for these shapes, built or from before; and whether it was built now.
+
+    Args:
+      fit: what each lane runs.
+      inputs, selects: arrays or their shapes.
+      width: axes of a row, outer ones counted.
+      lanes: on each device.
+      devices: to run on.
+      keep_params: False leaves parameters out of results.
+    """
+    key = (*_key(fit, inputs, selects), width, lanes, tuple(devices), keep_params)
+    if key in _engines:
+        _engines.move_to_end(key)
+        return _engines[key], False
+    engine = _build(fit, inputs, selects, width, lanes, devices, keep_params)
+    _engines[key] = engine
+    if len(_engines) > _CACHE_SIZE:
+        _engines.popitem(last=False)
+    return engine, True
+
+
+def lane_memory(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int, lanes: int):
+    """Bytes of scratch and lane state that `lanes` lanes need on one device, by compiling them."""
+    key = (*_key(fit, inputs, selects), width, lanes)
+    if key not in _memory:
+        device = jax.local_devices()[:1]
+        engine = _build(fit, inputs, selects, width, lanes, device, True, only_advance=True)
+        _memory[key] = engine.temporary_bytes
+    return _memory[key]
+
+
+def _key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:
+    """What a compiled program depends on: functions, structure, shapes; never values."""
+    leaves, structure = jax.tree.flatten((inputs, selects))
+    shapes = tuple((jnp.shape(a), str(jnp.result_type(a))) for a in leaves)
+    wide = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+    return fit, structure, shapes, wide
+
+
+def _build(fit, inputs, selects, width, lanes, devices, keep_params, only_advance=False) -> Engine:
+    begun = time.perf_counter()
+    mesh = compat.lane_mesh(devices)
+    split, whole = PartitionSpec("lane"), PartitionSpec()
+    total = lanes * len(devices)
+    inputs, selects = jax.tree.map(_shape_of, (inputs, selects))
+    layout, template = _layout(fit, inputs, selects, width)
+
+    def merge(inputs: Inputs, own: Sequence[Array]) -> Inputs:
+        shared = jax.tree.leaves(inputs)
+        taken = iter(own)
+        leaves = [next(taken) if source is None else shared[source] for source in layout.sources]
+        return jax.tree.unflatten(layout.structure, leaves)
+
+    def begin(inputs: Inputs, selects, row: Array):
+        chosen = select_row(inputs, selects, row)
+        leaves = jax.tree.leaves(chosen)
+        own = tuple(a for a, s in zip(leaves, layout.sources, strict=True) if s is None)
+        return _pack((own, fit.init(chosen)))
+
+    def start(inputs, selects, rows, fresh, active, old: Lanes) -> Lanes:
+        own, state = jax.vmap(lambda row: begin(inputs, selects, row))(rows)
+        new = Lanes(own, state, active)
+        return jax.tree.map(lambda a, b: jnp.where(_tall(fresh, a), a, b), new, old._replace(
+            active=active
+        ))  # fmt: skip
+
+    def step(inputs, own, state):
+        own, state = _unpack((own, state), template)
+        return _pack(fit.step(merge(inputs, own), state))
+
+    def advance(inputs, lane: Lanes, steps):
+        def running(state):
+            going = jax.vmap(lambda s: fit.status(_unpack(s, template[1])) == Status.RUNNING)
+            return going(state) & lane.active
+
+        def more(carry):
+            return (carry[1] < steps) & running(carry[0]).any()
+
+        def body(carry):
+            state = jax.vmap(lambda own, s: step(inputs, own, s))(lane.own, carry[0])
+            return state, carry[1] + 1
+
+        state, count = jax.lax.while_loop(more, body, (lane.state, jnp.zeros((), jnp.int32)))
+        return lane._replace(state=state), running(state), count[None]
+
+    def finish(inputs, lane: Lanes):
+        def one(own, state):
+            own, state = _unpack((own, state), template)
+            result = fit.result(merge(inputs, own), state)
+            return result if keep_params else result._replace(params=None)
+
+        return jax.vmap(one)(lane.own, lane.state)
+
+    one_row = jax.ShapeDtypeStruct((width,), jnp.int32)
+    own, state = jax.eval_shape(begin, inputs, selects, one_row)
+    result = jax.eval_shape(
+        lambda i, o, s: jax.tree.map(lambda a: a[0], finish(i, _one_lane(o, s))), inputs, own, state
+    )
+
+    sharded, replicated = NamedSharding(mesh, split), NamedSharding(mesh, whole)
+    blanks = Lanes(
+        *jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, sharded), (own, state)),
+        _sized((total,), bool, sharded),
+    )
+    on_all = jax.tree.map(lambda a: _sized(a.shape, a.dtype, replicated), (inputs, selects))
+    rows = _sized((total, width), jnp.int32, sharded)
+    flags, count = _sized((total,), bool, sharded), _sized((), jnp.int32, replicated)
+
+    def compiled(function, in_specs, out_specs, *arguments, donate=()):
+        mapped = compat.per_device(function, mesh, in_specs, out_specs)
+        return jax.jit(mapped, donate_argnums=donate).lower(*arguments).compile()
+
+    advancing = compiled(
+        advance, (whole, split, whole), (split, split, split), on_all[0], blanks, count, donate=(1,)
+    )
+    memory = advancing.memory_analysis()
+    scratch = 0 if memory is None else memory.temp_size_in_bytes + memory.output_size_in_bytes
+    starting = finishing = None
+    if not only_advance:
+        starting = compiled(
+            start, (whole, whole, split, split, split, split), split,
+            *on_all, rows, flags, flags, blanks, donate=(5,),
+        )  # fmt: skip
+        finishing = compiled(finish, (whole, split), split, on_all[0], blanks)
+
+    def blank() -> Lanes:
+        return jax.tree.map(lambda a: jax.device_put(np.zeros(a.shape, a.dtype), sharded), blanks)
+
+    def place(tree: Any) -> Any:
+        return jax.tree.map(lambda a: jax.device_put(a, replicated), tree)
+
+    return Engine(
+        starting,  # pyright: ignore[reportArgumentType]
+        advancing,
+        finishing,  # pyright: ignore[reportArgumentType]
+        blank,
+        place,
+        result,
+        total,
+        time.perf_counter() - begun,
+        scratch,
+    )
+
+
+class _Layout(NamedTuple):
+    """Where each leaf of a fit's inputs comes from: a leaf shared by all (its number), or its own
+    (None). What no axis touches stays shared, and `vmap` never batches it."""
+
+    structure: Any
+    sources: tuple[int | None, ...]
+
+
+def _layout(fit: Fit, inputs: Inputs, selects, width: int) -> tuple[_Layout, Any]:
+    found: list[_Layout] = []
+
+    def probe(inputs, selects, row):
+        numbers = {id(leaf): i for i, leaf in enumerate(jax.tree.leaves(inputs))}
+        chosen = select_row(inputs, selects, row)
+        leaves, structure = jax.tree.flatten(chosen)
+        sources = tuple(numbers.get(id(leaf)) for leaf in leaves)
+        found.append(_Layout(structure, sources))
+        own = tuple(a for a, s in zip(leaves, sources, strict=True) if s is None)
+        return own, fit.init(chosen)
+
+    template = jax.eval_shape(probe, inputs, selects, jax.ShapeDtypeStruct((width,), jnp.int32))
+    return found[0], template
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _pack(tree: Any) -> Any:
+    """Keys as plain integers, so that lanes can be made of zeros, chosen between and donated."""
+    return jax.tree.map(lambda a: jax.random.key_data(a) if _is_key(a) else a, tree)
+
+
+def _unpack(tree: Any, template: Any) -> Any:
+    def restore(a, like):
+        return jax.random.wrap_key_data(a, impl="threefry2x32") if _is_key(like) else a
+
+    return jax.tree.map(restore, tree, template)
+
+
+def _shape_of(leaf: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf))
+
+
+def _sized(shape, dtype, sharding) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
+
+
+def _one_lane(own: Any, state: Any) -> Lanes:
+    own, state = jax.tree.map(lambda a: a[None], (own, state))
+    return Lanes(own, state, jnp.ones(1, bool))
+
+
+def _tall(mask: Array, like: Array) -> Array:
+    return mask.reshape(-1, *[1] * (like.ndim - 1))

@@ -1,0 +1,186 @@
+"""What many fits leave behind: arrays with the axes' names in front."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxneuro.types import Axis, Status, Warned
+
+
+class Selection(NamedTuple):
+    """The best of some axes for every index of the others.
+
+    Attributes:
+      over: names of the axes chosen among.
+      index: (*rest, len(over)) which index of each.
+      values: by name, (*rest) the labels at these indices.
+      score: (*rest) the mean score there; NaN where no candidate has one.
+    """
+
+    over: tuple[str, ...]
+    index: np.ndarray
+    values: Mapping[str, np.ndarray]
+    score: np.ndarray
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Results of `fit_many`. Every array has the shape (*axes, ...), or (row, ...) for rows.
+
+    Attributes:
+      axes: the axes, or one axis "row" where a list of rows was fitted.
+      params: parameters; None where `keep="scores"`.
+      status, warning, steps, loss, gradient_norm: as in `types.Result`.
+      scores: held-out scores by name.
+      rows: (fit, axis) the indices of each fit on `row_axes`.
+      row_axes: the axes that `rows` index.
+      lanes: fits that ran together, over all devices.
+      compile_seconds, run_seconds: compiling (0 where it was done before) and the rest.
+      useful: share of lane-steps that moved a fit.
+    """
+
+    axes: tuple[Axis, ...]
+    params: Any
+    status: np.ndarray
+    warning: np.ndarray
+    steps: np.ndarray
+    loss: np.ndarray
+    gradient_norm: np.ndarray
+    scores: Mapping[str, np.ndarray]
+    rows: np.ndarray
+    row_axes: tuple[Axis, ...]
+    lanes: int
+    compile_seconds: float
+    run_seconds: float
+    useful: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.status.shape
+
+    def __len__(self) -> int:
+        return self.status.size
+
+    def statuses(self) -> dict[str, int]:
+        """How many fits ended how, by lower-case name of the status."""
+        found, counts = np.unique(self.status, return_counts=True)
+        return {
+            Status(int(s)).name.lower(): int(n) for s, n in zip(found, counts, strict=True)
+        }
+
+    def select(
+        self, over: Sequence[str], score: str | None = None, mean: Sequence[str] = ("fold",)
+    ) -> Selection:
+        """The best indices of the axes `over`, for each index of the axes that remain.
+
+        Args:
+          over: axes to choose among, e.g. `["l2"]`.
+          score: which held-out score (higher is better); None: the only one.
+          mean: axes averaged first; those that the fits do not have are passed over.
+
+        A fold where no candidate has a score (a neuron silent in it) is left out of the mean; a
+        candidate without a score where others have one loses. Ties go to the larger label: the
+        stronger penalty. Raises ValueError for axes or scores that do not exist.
+        """
+        names = [axis.name for axis in self.axes]
+        over, mean = tuple(over), tuple(m for m in mean if m in names)
+        for name in (*over, *mean):
+            if name not in names or (name in over and name in mean):
+                raise ValueError(f"select: no axis {name!r} to choose among; there are {names}")
+        values = self.score(score)
+        rest = [n for n in names if n not in over and n not in mean]
+        order = [names.index(n) for n in (*rest, *mean, *over)]
+        sizes = [self.axes[names.index(n)].size for n in over]
+        head = tuple(self.axes[names.index(n)].size for n in rest)
+        values = np.transpose(values, order).reshape(*head, -1, int(np.prod(sizes)))
+
+        defined = ~np.isnan(values)
+        fold_counts = defined.any(axis=-1, keepdims=True)
+        lost = fold_counts & ~defined
+        filled = np.where(defined, values, 0).astype(np.float64)
+        total = np.broadcast_to(fold_counts, values.shape).sum(axis=-2)
+        means = filled.sum(axis=-2) / np.maximum(total, 1)
+        means = np.where(lost.any(axis=-2) | (total == 0), -np.inf, means)
+
+        # Candidates from the largest labels down: argmax takes the first of equals.
+        labels = [_label_values(self.axes[names.index(n)]) for n in over]
+        grid = list(itertools.product(*[range(s) for s in sizes]))
+        strength = [tuple(labels[a][i] for a, i in enumerate(point)) for point in grid]
+        down = sorted(range(len(grid)), key=lambda i: strength[i], reverse=True)
+        best = np.asarray(down)[means[..., down].argmax(axis=-1)]
+        index = np.asarray(grid)[best]
+        found = np.take_along_axis(means, best[..., None], axis=-1)[..., 0]
+        chosen = {n: np.asarray(labels[a])[index[..., a]] for a, n in enumerate(over)}
+        return Selection(over, index, chosen, np.where(np.isinf(found), np.nan, found))
+
+    def score(self, name: str | None = None) -> np.ndarray:
+        """One held-out score (*axes); outputs, where a fit has several, are averaged."""
+        if name is None:
+            if len(self.scores) != 1:
+                raise ValueError(f"which score? There are {sorted(self.scores)}")
+            name = next(iter(self.scores))
+        if name not in self.scores:
+            raise ValueError(f"no score {name!r}; there are {sorted(self.scores)}")
+        values = self.scores[name]
+        return values.reshape(*self.shape, -1).mean(axis=-1)
+
+    def table(self) -> dict[str, np.ndarray]:
+        """One row a fit: a column for each axis (its labels), then status, warning, steps, ..."""
+        columns: dict[str, np.ndarray] = {}
+        for position, axis in enumerate(self.row_axes):
+            columns[axis.name] = np.asarray(_label_values(axis))[self.rows[:, position]]
+        fits = len(self)
+        columns["status"] = np.array([Status(int(s)).name.lower() for s in self.status.ravel()])
+        columns["warning"] = np.array(
+            ["" if w == 0 else Warned(int(w)).name.lower() for w in self.warning.ravel()]
+        )
+        columns["steps"] = self.steps.ravel()
+        columns["loss"] = self.loss.ravel()
+        columns["gradient_norm"] = self.gradient_norm.ravel()
+        for name, values in self.scores.items():
+            parts = values.reshape(fits, -1)
+            key = name if name not in columns else f"held_out_{name}"
+            for i in range(parts.shape[1]):
+                columns[key if parts.shape[1] == 1 else f"{key}_{i}"] = parts[:, i]
+        return columns
+
+    def to_pandas(self) -> Any:
+        """`table()` as a pandas DataFrame."""
+        return _optional("pandas").DataFrame(self.table())
+
+    def to_xarray(self) -> Any:
+        """Scores and diagnostics as an xarray Dataset with the axes as coordinates."""
+        xarray = _optional("xarray")
+        names = [axis.name for axis in self.axes]
+        fields = {n: getattr(self, n) for n in ("status", "steps", "loss", "gradient_norm")}
+        fields |= {(n if n not in fields else f"held_out_{n}"): v for n, v in self.scores.items()}
+        data = {
+            name: ([*names, *[f"{name}_{i}" for i in range(v.ndim - len(names))]], v)
+            for name, v in fields.items()
+        }
+        coordinates = {axis.name: list(_label_values(axis)) for axis in self.axes}
+        return xarray.Dataset(data, coords=coordinates)
+
+
+def take(params: Any, index: tuple[int, ...]) -> Any:
+    """The parameters of one fit, out of `Fits.params`."""
+    return jax.tree.map(lambda leaf: leaf[index], params)
+
+
+def _label_values(axis: Axis) -> tuple:
+    return axis.labels if axis.labels is not None else tuple(range(axis.size))
+
+
+def _optional(module: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f'{module} is not installed: pip install "jaxneuro[tables]"'
+        ) from error

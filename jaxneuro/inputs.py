@@ -1,0 +1,152 @@
+"""From arrays on the host to the `Inputs` of fits, with every check that can be made beforehand."""
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxneuro.types import Inputs
+
+
+def make_inputs(
+    x,
+    y,
+    *,
+    weight=None,
+    held_out=None,
+    validation=None,
+    hyper: Mapping[str, float] | None = None,
+    key: int | jax.Array = 0,
+) -> Inputs:
+    """Checks arrays and makes the `Inputs` that `fit_many` shares among all fits.
+
+    Args:
+      x: (sample, *feature), finite.
+      y: (sample,) or (sample, target). NaN = missing: that sample of that target is left out.
+      weight: (sample,) what is fitted. None: 1 where neither held out nor validation.
+      held_out: (sample,) what is scored at the end. None: nothing.
+      validation: (sample,) what early stopping looks at. None: nothing.
+      hyper: hyper-parameters that no axis sets.
+      key: a seed, or a `jax.random.key`.
+
+    Raises:
+      ValueError: names the field, the place and what to do.
+    """
+    x, y = _array("x", x), _array("y", y)
+    if x.ndim < 2:
+        raise ValueError(
+            f"x has shape {x.shape}; it must be (sample, *feature): for one feature pass x[:, None]"
+        )
+    if y.ndim < 1:
+        raise ValueError("y is a scalar; it must be (sample,) or (sample, target)")
+    for name, array in (("x", x), ("y", y)):
+        if 0 in array.shape:
+            raise ValueError(f"{name} has shape {array.shape}: there is nothing to fit")
+    if len(x) != len(y):
+        if x.shape[1] == len(y):
+            hint = "x looks transposed: pass x.T"
+        elif y.ndim > 1 and y.shape[1] == len(x):
+            hint = "y looks transposed: pass y.T"
+        else:
+            hint = "both must have one row for each sample"
+        raise ValueError(f"x has {len(x)} samples and y has {len(y)}; {hint}")
+    finite = np.isfinite(x)
+    if not finite.all():
+        at = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(
+            f"x has {int((~finite).sum())} values that are not finite, the first at {at}: "
+            f"{x[at]}. Fill them, or drop those samples"
+        )
+    held_out = _weights("held_out", held_out, x, np.zeros(len(x)))
+    validation = _weights("validation", validation, x, np.zeros(len(x)))
+    rest = (held_out == 0) & (validation == 0)
+    weight = _weights("weight", weight, x, rest)
+    for name, apart in (("held_out", held_out), ("validation", validation)):
+        both = np.flatnonzero((weight > 0) & (apart > 0))
+        if both.size:
+            raise ValueError(
+                f"weight and {name} overlap in {both.size} samples, the first at {both[0]}: "
+                "what is fitted cannot judge the fit"
+            )
+    if not weight.any():
+        raise ValueError("weight is zero everywhere: no sample is left to fit")
+    return Inputs(
+        x=jnp.asarray(x),
+        y=jnp.asarray(y),
+        weight=jnp.asarray(weight),
+        held_out=jnp.asarray(held_out),
+        validation=jnp.asarray(validation),
+        hyper={name: jnp.asarray(value, jnp.float32) for name, value in (hyper or {}).items()},
+        key=make_key(key),
+    )
+
+
+def stack_subjects(inputs: Sequence[Inputs]) -> Inputs:
+    """One `Inputs` (subject, sample, ...) of several, for `axes.subjects`; arrays on the host.
+
+    Recordings of other lengths are padded with zeros of weight zero. Hyper-parameters and key are
+    the first subject's.
+
+    Raises:
+      ValueError: names the subject whose features or outputs have another shape.
+    """
+    if not inputs:
+        raise ValueError("stack_subjects: no subject")
+    longest = max(len(one.x) for one in inputs)
+    first = inputs[0]
+    for i, one in enumerate(inputs):
+        for name in ("x", "y"):
+            is_, was = getattr(one, name).shape[1:], getattr(first, name).shape[1:]
+            if is_ != was:
+                raise ValueError(f"subject {i}: {name} is (sample, {is_}), subject 0 has {was}")
+
+    def stack(name: str) -> np.ndarray:
+        arrays = [np.asarray(getattr(one, name)) for one in inputs]
+        tail = arrays[0].shape[1:]
+        return np.stack(
+            [np.concatenate([a, np.zeros((longest - len(a), *tail), a.dtype)]) for a in arrays]
+        )
+
+    fields = {name: stack(name) for name in ("x", "y", "weight", "held_out", "validation")}
+    return first._replace(**fields)
+
+
+def make_key(key: int | jax.Array) -> jax.Array:
+    """A typed key from a seed or a key. Only threefry: the others' `fold_in` differs under vmap."""
+    if isinstance(key, int | np.integer):
+        key = jax.random.key(int(key), impl="threefry2x32")
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        key = jax.random.wrap_key_data(key, impl="threefry2x32")
+    if str(jax.random.key_impl(key)) != "threefry2x32":
+        raise ValueError(
+            f"key is {jax.random.key_impl(key)}: only threefry2x32 gives every fit the same numbers "
+            "whatever its lane; use jax.random.key(seed, impl='threefry2x32')"
+        )
+    return key
+
+
+def _array(name: str, value) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype == bool:
+        return array.astype(np.float32)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{name} has dtype {array.dtype}: it must be numbers in a rectangular array "
+            "(lists of different lengths become objects: pad them, or use stack_subjects)"
+        )
+    if name == "x" or array.dtype.kind == "f":
+        wide = jax.config.jax_enable_x64 and array.dtype == np.float64  # pyright: ignore
+        return array.astype(np.float64 if wide else np.float32)
+    return array.astype(np.int32)
+
+
+def _weights(name: str, value, x: np.ndarray, default: np.ndarray) -> np.ndarray:
+    array = np.asarray(default if value is None else value)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has dtype {array.dtype}: it must be numbers or booleans")
+    if array.shape != (len(x),):
+        raise ValueError(f"{name} has shape {array.shape}: it must be (sample,) = ({len(x)},)")
+    if not np.isfinite(array).all() or (array < 0).any():
+        raise ValueError(f"{name} has negative or non-finite values: weights are 0 or more")
+    return array.astype(x.dtype)

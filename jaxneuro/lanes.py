@@ -1,0 +1,335 @@
+"""Many fits: rows of axis indices flow through a fixed number of lanes, refilled as fits end."""
+
+import math
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxneuro
+from jaxneuro import checks
+from jaxneuro.engine import Engine, get_engine, selects_of
+from jaxneuro.fit import Fit
+from jaxneuro.fits import Fits
+from jaxneuro.inputs import make_key
+from jaxneuro.planner import Plan, plan_lanes
+from jaxneuro.store import Store, fingerprint
+from jaxneuro.types import Axis, Inputs
+
+_SECONDS_A_CALL = 0.05  # between looks at who is done: dear enough not to look all the time
+_CHUNK_SECONDS = 10.0  # results wait at most so long for the disk
+
+
+def fit_many(
+    fit: Fit,
+    inputs: Inputs,
+    axes: Iterable[Axis | Iterable[Axis]] = (),
+    *,
+    rows=None,
+    key: int | jax.Array | None = None,
+    lanes: int | str = "auto",
+    keep: str = "all",
+    out: Any = None,
+    devices: Sequence[jax.Device] | None = None,
+    progress: bool | None = None,
+) -> Fits:
+    """Runs a fit for every combination of axis indices, in one compiled program.
+
+    A fit's result has the same bits whatever its neighbours, their order, the number of devices,
+    or an interruption; against another number of lanes it agrees to rounding. A fit that fails
+    says so in its status and changes no other.
+
+    Args:
+      fit: from `make_fit`.
+      inputs: from `make_inputs`, or `stack_subjects` with `axes.subjects`.
+      axes: applied in this order, outer ones first; nested sequences (`axes.grid`) are flattened.
+      rows: (fit, axis) indices of the fits to run; None for all combinations.
+      key: a seed or key in place of `inputs.key`.
+      lanes: fits side by side on each device: a number, or "auto" (see `plan`).
+      keep: "all", or "scores" to leave the parameters out.
+      out: a folder: results go there in chunks as they come, and a run that was stopped resumes
+        with the same bits.
+      devices: to run on; None for all of this process.
+      progress: on stderr; None: if that is a terminal.
+
+    Raises:
+      ValueError: bad input, named with its field and fit, before the work starts.
+    """
+    if keep not in ("all", "scores"):
+        raise ValueError(f'keep is {keep!r}: "all" or "scores"')
+    axes = _flatten_axes(axes)
+    if key is not None:
+        inputs = inputs._replace(key=make_key(key))
+    chosen = _rows(axes, rows)
+    devices = tuple(devices or jax.local_devices())
+    checks.check_fit(fit, inputs, axes)
+    if out is not None and lanes == "auto":
+        lanes = Store.lanes_of(out) or lanes
+
+    outer = [axis for axis in axes if axis.outer]
+    begun = time.perf_counter()
+    first = _outer_inputs(inputs, outer, chosen[0][: len(outer)])
+    compile_seconds = 0.0
+    selects = selects_of([axis for axis in axes if not axis.outer])
+    if lanes == "auto":
+        lanes = plan_lanes(fit, first, axes, len(chosen), lanes, devices).lanes
+        compile_seconds = time.perf_counter() - begun
+    if not isinstance(lanes, int | np.integer) or lanes < 1:
+        raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
+    engine, built = get_engine(
+        fit, first, selects, len(axes), int(lanes), devices, keep == "all"
+    )
+    compile_seconds += engine.compile_seconds if built else 0.0
+
+    results = _Results(engine.result, len(chosen), progress)
+    if out is not None:
+        results.resume(Store(out, _run_facts(fit, inputs, axes, chosen, int(lanes), keep)))
+    order = np.lexsort(chosen[:, : len(outer)].T[::-1]) if outer else np.arange(len(chosen))
+    order = order[~results.done[order]]
+    groups = _groups(chosen[order][:, : len(outer)], order)
+    try:
+        for indices, members in groups:
+            own = engine.place(_outer_inputs(inputs, outer, indices))
+            _run_group(engine, own, engine.place(selects), chosen, members, results, fit)
+    finally:
+        results.flush()
+    return _assemble(
+        results, axes, chosen, rows is None, engine, begun, compile_seconds, keep
+    )
+
+
+def plan(
+    fit: Fit,
+    inputs: Inputs,
+    axes: Iterable[Axis | Iterable[Axis]] = (),
+    *,
+    rows=None,
+    lanes: int | str = "auto",
+    devices: Sequence[jax.Device] | None = None,
+) -> Plan:
+    """What `fit_many` would do: fits, lanes, memory, compilations. Nothing is fitted."""
+    axes = _flatten_axes(axes)
+    chosen = _rows(axes, rows)
+    outer = [axis for axis in axes if axis.outer]
+    first = _outer_inputs(inputs, outer, chosen[0][: len(outer)])
+    return plan_lanes(
+        fit, first, axes, len(chosen), lanes, tuple(devices or jax.local_devices())
+    )
+
+
+def _run_group(
+    engine: Engine,
+    inputs: Inputs,
+    selects: Any,
+    rows: np.ndarray,
+    members: np.ndarray,
+    results: "_Results",
+    fit: Fit,
+) -> None:
+    """Runs the rows `members`, which share their outer indices."""
+    held = np.full(engine.lanes, -1)  # which row each lane works on
+    order = _lane_order(engine.lanes, results.devices)
+    waiting = list(members[::-1])
+    lanes = engine.blank()
+    indices = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1])).astype(np.int32)
+    stride = _Stride(fit)
+    while waiting or (held >= 0).any():
+        fresh = np.zeros(engine.lanes, bool)
+        for lane in order[held[order] < 0][: len(waiting)]:
+            held[lane], fresh[lane] = waiting.pop(), True
+            indices[lane] = rows[held[lane]]
+        if fresh.any():
+            lanes = engine.start(inputs, selects, indices, fresh, held >= 0, lanes)
+        enough = 1 if not waiting else max(1, engine.lanes // 16)
+        while True:
+            begun = time.perf_counter()
+            lanes, running, taken = engine.advance(inputs, lanes, np.int32(stride.steps))
+            running = np.asarray(running)
+            stride.measure(int(np.max(taken)), time.perf_counter() - begun)
+            results.lane_steps += int(np.sum(taken)) * (engine.lanes // results.devices)
+            ended = (held >= 0) & ~running
+            results.show(ended.sum())
+            if ended.sum() >= enough or not (running & (held >= 0)).any():
+                break
+        found = jax.device_get(engine.finish(inputs, lanes))
+        results.add(held[ended], jax.tree.map(lambda a, e=ended: np.asarray(a)[e], found))
+        stride.ended(np.asarray(found.steps)[ended])
+        held[ended] = -1
+
+
+class _Stride:
+    """How many steps between two looks at who is done; no result depends on it."""
+
+    def __init__(self, fit: Fit):
+        stop = fit.stop
+        self.fixed = not (stop.gradient or stop.plateau or stop.patience)
+        self.most = stop.max_steps + 1 if self.fixed else 10
+        self.steps = min(self.most, 10)
+        self.typical = 0.0
+
+    def measure(self, steps: int, seconds: float) -> None:
+        budget = 20 * _SECONDS_A_CALL if self.fixed else _SECONDS_A_CALL
+        affordable = int(budget * max(steps, 1) / max(seconds, 1e-6))
+        self.steps = int(np.clip(affordable, min(4, self.most), self.most))
+
+    def ended(self, steps: np.ndarray) -> None:
+        if len(steps) and not self.fixed:
+            mean = float(steps.mean())
+            self.typical = mean if not self.typical else 0.9 * self.typical + 0.1 * mean
+            self.most = int(np.clip(self.typical / 8, 4, 200))
+
+
+class _Results:
+    """Host arrays of all fits' results; to disk as well where there is a store."""
+
+    def __init__(self, shapes: Any, fits: int, progress: bool | None):
+        leaves, self.structure = jax.tree.flatten(shapes)
+        self.leaves = [np.zeros((fits, *leaf.shape), leaf.dtype) for leaf in leaves]
+        paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(shapes)]
+        self.names = [jax.tree_util.keystr(path) for path in paths]
+        self.done = np.zeros(fits, bool)
+        self.unwritten: list[int] = []
+        self.store: Store | None = None
+        self.lane_steps, self.devices = 0, 1
+        self.progress = sys.stderr.isatty() if progress is None else progress
+        self.begun = self.written = self.shown = time.monotonic()
+        self.before = 0
+
+    def resume(self, store: Store) -> None:
+        self.store = store
+        for chunk in store.chunks():
+            for leaf, name in zip(self.leaves, self.names, strict=True):
+                leaf[chunk["fit"]] = chunk[name]
+            self.done[chunk["fit"]] = True
+        self.before = int(self.done.sum())
+
+    def add(self, fits: np.ndarray, found: Any) -> None:
+        for leaf, new in zip(self.leaves, jax.tree.leaves(found), strict=True):
+            leaf[fits] = new
+        self.done[fits] = True
+        if self.store is not None:
+            self.unwritten.extend(int(i) for i in fits)
+            if time.monotonic() - self.written > _CHUNK_SECONDS:
+                self.flush()
+
+    def flush(self) -> None:
+        if self.store is not None and self.unwritten:
+            fits = np.asarray(sorted(self.unwritten))
+            parts = {n: a[fits] for n, a in zip(self.names, self.leaves, strict=True)}
+            self.store.append({"fit": fits, **parts})
+            self.unwritten.clear()
+        self.written = time.monotonic()
+
+    def show(self, pending: int) -> None:
+        now = time.monotonic()
+        done, fits = int(self.done.sum()) + int(pending), len(self.done)
+        if not self.progress or (now - self.shown < 1 and done < fits):
+            return
+        self.shown = now
+        rate = (done - self.before) / max(now - self.begun, 1e-9)
+        left = f"{(fits - done) / rate:.0f} s left" if rate else "…"
+        end = "\n" if done == fits else ""
+        sys.stderr.write(f"\r{done}/{fits} fits, {rate:.3g} a second, {left}\x1b[K{end}")
+        sys.stderr.flush()
+
+
+def _assemble(results, axes, rows, product, engine, begun, compile_seconds, keep) -> Fits:
+    shape = tuple(axis.size for axis in axes) if product else (len(rows),)
+    leaves = [leaf.reshape(*shape, *leaf.shape[1:]) for leaf in results.leaves]
+    found = jax.tree.unflatten(results.structure, leaves)
+    new = np.flatnonzero(results.done)[: len(rows)]
+    moved = float((found.steps.ravel()[new] + 1).sum())
+    return Fits(
+        axes=tuple(axes) if product else (Axis("row", len(rows), lambda inputs, i: inputs),),
+        params=found.params if keep == "all" else None,
+        status=found.status,
+        warning=found.warning,
+        steps=found.steps,
+        loss=found.loss,
+        gradient_norm=found.gradient_norm,
+        scores=found.scores,
+        rows=rows,
+        row_axes=tuple(axes),
+        lanes=engine.lanes,
+        compile_seconds=compile_seconds,
+        run_seconds=time.perf_counter() - begun - compile_seconds,
+        useful=min(1.0, moved / results.lane_steps) if results.lane_steps else math.nan,
+    )
+
+
+def _flatten_axes(axes: Iterable[Axis | Iterable[Axis]]) -> list[Axis]:
+    flat: list[Axis] = []
+    for entry in axes:
+        flat.extend([entry] if isinstance(entry, Axis) else _flatten_axes(entry))
+    names = [axis.name for axis in flat]
+    double = sorted({name for name in names if names.count(name) > 1})
+    if double:
+        raise ValueError(f"axes: {double} appear more than once; every axis needs its own name")
+    if any(a.outer and not b.outer for b, a in zip(flat, flat[1:], strict=False)):
+        raise ValueError(f"axes: outer axes come first; the order is {names}")
+    return flat
+
+
+def _rows(axes: Sequence[Axis], rows) -> np.ndarray:
+    sizes = [axis.size for axis in axes]
+    if rows is None:
+        grid = np.indices(sizes).reshape(len(sizes), math.prod(sizes))
+        return np.ascontiguousarray(grid.T, dtype=np.int32)
+    rows = np.asarray(rows)
+    if rows.ndim != 2 or rows.shape[1] != len(axes) or rows.dtype.kind not in "iu":
+        names = [axis.name for axis in axes]
+        raise ValueError(f"rows has shape {rows.shape} and dtype {rows.dtype}: it must be whole "
+                         f"numbers (fit, axis), with a column for each of {names}")  # fmt: skip
+    if not len(rows):
+        raise ValueError("rows is empty: there is nothing to fit")
+    for axis, column in zip(axes, rows.T, strict=True):
+        wrong = np.flatnonzero((column < 0) | (column >= axis.size))
+        if wrong.size:
+            raise ValueError(f"rows: fit {wrong[0]} has index {column[wrong[0]]} on axis "
+                             f"{axis.name!r}, which has {axis.size}")  # fmt: skip
+    return rows.astype(np.int32)
+
+
+def _groups(outer: np.ndarray, order: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows that share their outer indices, in order."""
+    if not len(order):
+        return []
+    starts = np.flatnonzero(np.r_[True, (outer[1:] != outer[:-1]).any(axis=1)])
+    return [(outer[s], part) for s, part in zip(starts, np.split(order, starts[1:]), strict=True)]
+
+
+def _outer_inputs(inputs: Inputs, outer: Sequence[Axis], indices: np.ndarray) -> Inputs:
+    for axis, index in zip(outer, indices, strict=True):
+        inputs = axis.select(inputs, int(index))
+    return inputs
+
+
+def _lane_order(lanes: int, devices: int) -> np.ndarray:
+    """Lanes in the order they are filled: one on each device in turn."""
+    return np.arange(lanes).reshape(devices, -1).T.ravel()
+
+
+def _run_facts(fit, inputs, axes, rows, lanes, keep) -> dict:
+    """What must be the same for a run to be resumed to the same bits."""
+    own = inputs._replace(key=jax.random.key_data(inputs.key))
+    selects = jax.tree.leaves([a.select for a in axes])
+    selects = [
+        jax.random.key_data(a) if jnp.issubdtype(a.dtype, jax.dtypes.prng_key) else a
+        for a in selects if hasattr(a, "dtype")
+    ]  # fmt: skip
+    return {
+        "jaxneuro": jaxneuro.__version__,
+        "jax": jax.__version__,
+        "device": jax.local_devices()[0].device_kind,
+        "axes": [[axis.name, axis.size] for axis in axes],
+        "inputs": fingerprint([np.asarray(a) for a in jax.tree.leaves(own)]),
+        "selects": fingerprint([np.asarray(a) for a in selects]),
+        "rows": fingerprint([rows]),
+        "fit": checks.fit_text(fit, inputs, axes),
+        "lanes": lanes,
+        "keep": keep,
+    }

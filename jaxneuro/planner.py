@@ -1,0 +1,169 @@
+"""How many lanes: planned from the compiled program's own memory, not guessed.
+
+The scratch memory of a step is linear in the lane count, so two small compilations tell it for
+any count. On a CPU the lanes of a device should stay in the cache (a program that leaves it runs
+at half the speed or less); on an accelerator they should fill the memory that is free.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jaxneuro.engine import lane_memory, selects_of
+from jaxneuro.fit import Fit
+from jaxneuro.types import Axis, Inputs
+
+_MOST_LANES = 1024
+_CACHE_SHARE = 0.4  # of the last level, which is often shared with others
+_MEMORY_SHARE = 0.6
+_PROBES = (2, 4)  # lanes of the two small compilations
+
+
+class Plan(NamedTuple):
+    """What `fit_many` would do. Print it.
+
+    Attributes:
+      fits: all rows.
+      lanes: fits side by side on each device.
+      devices: how many, and of what kind.
+      waves: times that all lanes are filled, if every fit took as long.
+      bytes_per_lane, bytes_shared: scratch and state; what all lanes share.
+      bytes_predicted: of one device, arrays of `inputs` included.
+      compilations: programs that will be compiled.
+      reason: what bounds the lanes.
+    """
+
+    fits: int
+    lanes: int
+    devices: int
+    kind: str
+    waves: int
+    bytes_per_lane: int
+    bytes_shared: int
+    bytes_predicted: int
+    compilations: int
+    reason: str
+
+    def __str__(self) -> str:
+        mega = 1e-6
+        return (
+            f"{self.fits} fits in {self.lanes} lanes on each of {self.devices} × {self.kind}: "
+            f"{self.waves} waves, {self.bytes_per_lane * mega:.2f} MB a lane, "
+            f"{self.bytes_predicted * mega:.0f} MB in all, {self.compilations} compilations "
+            f"(lanes bounded by {self.reason})"
+        )
+
+
+def plan_lanes(
+    fit: Fit,
+    inputs: Inputs,
+    axes: Sequence[Axis],
+    fits: int,
+    lanes: int | str,
+    devices: Sequence[jax.Device],
+) -> Plan:
+    """Plans the lanes of one group of inner rows.
+
+    Args:
+      inputs: of one outer index.
+      axes: all axes, outer first.
+      fits: rows to be run, all groups together.
+      lanes: a number on each device, or "auto".
+
+    Raises:
+      ValueError: `lanes` is neither; MemoryError: a single lane does not fit.
+    """
+    inner = [axis for axis in axes if not axis.outer]
+    selects, width = selects_of(inner), len(axes)
+    groups = math.prod(axis.size for axis in axes if axis.outer)
+    at_once = max(1, math.ceil(fits / groups / len(devices)))
+    few, many = (lane_memory(fit, inputs, selects, width, n) for n in _PROBES)
+    each = max(1, (many - few) // (_PROBES[1] - _PROBES[0]))
+    shared = max(0, few - _PROBES[0] * each) + _bytes_of((inputs, selects))
+    available = available_bytes(devices[0])
+    if shared + each > available:
+        raise MemoryError(
+            f"one fit needs {(shared + each) / 1e9:.2f} GB and {available / 1e9:.2f} GB are free: "
+            "use make_fit(batch=...), or fewer samples"
+        )
+    if lanes == "auto":
+        count, reason = min(
+            (max(1, int(_MEMORY_SHARE * (available - shared) / each)), "memory"),
+            (_cached_lanes(devices[0], each), "cache"),
+            (_MOST_LANES, "the most that pays"),
+            (_even(at_once, _cached_lanes(devices[0], each)), "the number of fits"),
+        )
+    elif isinstance(lanes, int | np.integer) and lanes >= 1:
+        count, reason = int(lanes), "you"
+    else:
+        raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
+    return Plan(
+        fits=fits,
+        lanes=count,
+        devices=len(devices),
+        kind=devices[0].device_kind,
+        waves=groups * math.ceil(at_once / count),
+        bytes_per_lane=each,
+        bytes_shared=shared,
+        bytes_predicted=shared + count * each,
+        compilations=3,
+        reason=reason,
+    )
+
+
+def _cached_lanes(device: jax.Device, each: int) -> int:
+    if device.platform != "cpu":
+        return _MOST_LANES
+    fit = max(1, int(_CACHE_SHARE * cache_bytes() / each))
+    return min(_MOST_LANES, 1 << (fit.bit_length() - 1))
+
+
+def _even(rows: int, most: int) -> int:
+    """Lanes for `rows` in as few waves as `most` lanes would take, the last as full as can be."""
+    most = min(most, _MOST_LANES)
+    lanes = math.ceil(rows / math.ceil(rows / most))
+    return lanes if lanes < 8 else min(most, -(-lanes // 4) * 4)
+
+
+def cache_bytes() -> int:
+    """The last-level cache of this machine's first core; 16 MiB where it cannot be read."""
+    sizes = []
+    folder = "/sys/devices/system/cpu/cpu0/cache"
+    for index in os.listdir(folder) if os.path.isdir(folder) else []:
+        try:
+            with open(f"{folder}/{index}/size") as file:
+                text = file.read().strip()
+        except OSError:
+            continue
+        sizes.append(int(text.rstrip("KMG")) * {"K": 2**10, "M": 2**20, "G": 2**30}[text[-1]])
+    return max(sizes, default=16 * 2**20)
+
+
+def available_bytes(device: jax.Device) -> int:
+    """Memory that is free for one device: its own, or what the machine and the cgroup allow."""
+    stats = device.memory_stats() if device.platform != "cpu" else None
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+    free = []
+    try:
+        with open("/proc/meminfo") as file:
+            lines = dict(line.split(":") for line in file)
+        free.append(int(lines["MemAvailable"].split()[0]) * 1024)
+        with open("/sys/fs/cgroup/memory.max") as limit, open(
+            "/sys/fs/cgroup/memory.current"
+        ) as used:
+            free.append(int(limit.read()) - int(used.read()))
+    except (OSError, ValueError, KeyError):
+        pass
+    return min(free, default=8 * 2**30)
+
+
+def _bytes_of(tree) -> int:
+    leaves = [a for a in jax.tree.leaves(tree) if not jax.dtypes.issubdtype(
+        a.dtype, jax.dtypes.prng_key
+    )]  # fmt: skip
+    return sum(int(np.prod(a.shape)) * a.dtype.itemsize for a in leaves)

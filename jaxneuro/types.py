@@ -1,0 +1,115 @@
+"""The nouns: a fit is a pure function, an axis is an index to a change of its inputs.
+
+Host-side facts (names, units, sampling rates) never enter these: they travel beside the arrays.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import jax
+
+Array = jax.Array
+Params = Any  # a pytree of arrays; with Flax linen, nested dicts keyed by layer name
+
+
+class Model(NamedTuple):
+    """Two pure functions. Neither knows of neurons, folds or any other axis of fits.
+
+    Attributes:
+      init: `(key, x) -> params`, with `x` of shape (sample, *feature).
+      apply: `(params, x) -> prediction`, of shape (sample,) or (sample, output): what the loss
+        takes, so logits or log-rates where it has a link.
+      first_layer: path in `params` to a dense layer `{kernel, bias}` that `x` meets first, so that
+        a fit can fold each fold's own feature scaling into it. None: the model has no such layer.
+    """
+
+    init: Callable[[Array, Array], Params]
+    apply: Callable[[Params, Array], Array]
+    first_layer: tuple[str, ...] | None = None
+
+
+class Inputs(NamedTuple):
+    """All that one fit sees. Folds and bootstraps are weights, so shapes never change.
+
+    Attributes:
+      x: (sample, *feature).
+      y: (sample, *output); NaN marks a missing sample, which no weight brings back.
+      weight: (sample,) what is fitted: 0 = left out, 2 = drawn twice.
+      held_out: (sample,) what is scored when the fit has ended; never seen before.
+      validation: (sample,) what early stopping may look at; apart from both others.
+      hyper: scalars by name, traced: new values never recompile.
+      key: randomness of this fit, folded from its own place on the axes.
+    """
+
+    x: Array
+    y: Array
+    weight: Array
+    held_out: Array
+    validation: Array
+    hyper: Mapping[str, Array]
+    key: Array
+
+
+class Axis(NamedTuple):
+    """One more thing to fit over: neurons, folds, penalties, seeds, subjects, ...
+
+    Attributes:
+      name: unique among the axes of a call.
+      size: how many indices.
+      select: `(inputs, index) -> inputs`, pure. Arrays that it needs go in as leaves of a
+        `jax.tree_util.Partial`, not in a closure: XLA would fold them into the program.
+      labels: what the indices stand for (fold names, penalty values); one for each, or None.
+      outer: True where `select` changes `x`: fits are then run one index after the other, through
+        the same compiled program, and `x` is never copied for each lane. `select` of an outer
+        axis runs on the host, on the arrays as given.
+    """
+
+    name: str
+    size: int
+    select: Callable[[Inputs, Any], Inputs]
+    labels: tuple | None = None
+    outer: bool = False
+
+
+class Status(IntEnum):
+    """How a fit ended."""
+
+    RUNNING = 0  # only ever seen inside the engine
+    CONVERGED = 1  # gradient norm fell below tolerance × its first value
+    PLATEAU = 2  # the objective stopped falling
+    EARLY_STOPPED = 3  # the validation loss stopped falling; its best parameters are kept
+    STEP_LIMIT = 4
+    DIVERGED = 5  # objective or gradient no longer finite; the best parameters before are kept
+    BAD_DATA = 6  # infinite or impossible values, or no sample with weight: never started
+
+
+class Warned(IntEnum):
+    """What is odd about a fit that has run."""
+
+    NOTHING = 0
+    CONSTANT_TARGET = 1  # every fitted y is the same: a silent neuron, a single class
+
+
+class Result(NamedTuple):
+    """What one fit leaves behind.
+
+    Attributes:
+      params: parameters of the lowest objective seen (with early stopping, validation loss), in
+        units of the raw `x`.
+      status: a `Status`.
+      warning: a `Warned`.
+      steps: parameter updates taken.
+      loss: objective (mean loss + penalties) at `params`.
+      gradient_norm: Euclidean norm of its gradient there (with a proximal penalty, of the
+        prox-gradient map of unit step). NaN if never evaluated.
+      scores: held-out scores by name, each scalar or (output,).
+    """
+
+    params: Params
+    status: Array
+    warning: Array
+    steps: Array
+    loss: Array
+    gradient_norm: Array
+    scores: Mapping[str, Array]
