@@ -8,7 +8,11 @@ compiled program.
 __version__ = "0.1.0"
 
 from jaxneuro import (
+    areas,
     axes,
+    crossval,
+    decoding,
+    encoding,
     losses,
     metrics,
     models,
@@ -32,7 +36,11 @@ __all__ = [
     "Status",
     "Stop",
     "Warned",
+    "areas",
     "axes",
+    "crossval",
+    "decoding",
+    "encoding",
     "fit_many",
     "losses",
     "make_fit",

@@ -96,6 +96,20 @@ def shifts(size: int, least: int, seed: int = 0, name: str = "shift") -> Axis:
     return Axis(name, 1 + _positive(name, size), select, tuple(range(1 + size)))
 
 
+def ablations(kept, labels: Sequence | None = None, name: str = "features") -> Axis:
+    """One fit for each set of features, by a mask folded into the first layer: `x` stays shared.
+
+    Args:
+      kept: (set, feature) 1 = in, 0 = left out, over the flattened features.
+      labels: names of the sets.
+    """
+    kept = np.asarray(kept, np.float32)
+    if kept.ndim != 2 or not kept.any(axis=1).all():
+        raise ValueError(f"{name}: kept must be (set, feature) with a feature in every set")
+    select = Partial(_take_features, jnp.asarray(kept))
+    return Axis(name, len(kept), select, _labels(name, len(kept), labels))
+
+
 def bootstraps(size: int, seed: int = 0, groups=None, name: str = "bootstrap") -> Axis:
     """Fitted samples drawn with replacement, as weights (Efron 1979).
 
@@ -134,8 +148,8 @@ def _same(inputs: Inputs, index: Array) -> Inputs:
 
 
 def _take_subject(inputs: Inputs, index: Any) -> Inputs:
-    x, y, weight, held_out, validation = (a[index] for a in inputs[:5])
-    return Inputs(x, y, weight, held_out, validation, inputs.hyper, inputs.key)
+    fields = ("x", "y", "weight", "held_out", "validation")
+    return inputs._replace(**{name: getattr(inputs, name)[index] for name in fields})
 
 
 def _used(inputs: Inputs) -> Array:
@@ -161,6 +175,10 @@ def _shift(key: Array, least: Array, inputs: Inputs, index: Array) -> Inputs:
     members = jnp.argsort(~used, stable=True)  # used samples first, in order
     source = members[(jnp.cumsum(used) - 1 + offset) % jnp.maximum(count, 1)]
     return inputs._replace(y=inputs.y[jnp.where(used, source, place)])
+
+
+def _take_features(kept: Array, inputs: Inputs, index: Array) -> Inputs:
+    return inputs._replace(features=kept[index])
 
 
 class _Bootstrap(NamedTuple):

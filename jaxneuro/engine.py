@@ -7,6 +7,7 @@ a fit's bits depend neither on its neighbours nor on how many devices there are.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -82,7 +83,6 @@ def get_engine(
     width: int,
     lanes: int,
     devices: Sequence[jax.Device],
-    keep_params: bool,
 ) -> tuple[Engine, bool]:
     """The engine for these shapes, built or from before; and whether it was built now.
 
@@ -92,13 +92,12 @@ def get_engine(
       width: axes of a row, outer ones counted.
       lanes: on each device.
       devices: to run on.
-      keep_params: False leaves parameters out of results.
     """
-    key = (*_key(fit, inputs, selects), width, lanes, tuple(devices), keep_params)
+    key = (*_key(fit, inputs, selects), width, lanes, tuple(devices))
     if key in _engines:
         _engines.move_to_end(key)
         return _engines[key], False
-    engine = _build(fit, inputs, selects, width, lanes, devices, keep_params)
+    engine = _build(fit, inputs, selects, width, lanes, devices)
     _engines[key] = engine
     if len(_engines) > _CACHE_SIZE:
         _engines.popitem(last=False)
@@ -110,7 +109,7 @@ def lane_memory(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: i
     key = (*_key(fit, inputs, selects), width, lanes)
     if key not in _memory:
         device = jax.local_devices()[:1]
-        engine = _build(fit, inputs, selects, width, lanes, device, True, only_advance=True)
+        engine = _build(fit, inputs, selects, width, lanes, device, only_advance=True)
         _memory[key] = engine.temporary_bytes
     return _memory[key]
 
@@ -123,7 +122,7 @@ def _key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:
     return fit, structure, shapes, wide
 
 
-def _build(fit, inputs, selects, width, lanes, devices, keep_params, only_advance=False) -> Engine:
+def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> Engine:
     begun = time.perf_counter()
     mesh = compat.lane_mesh(devices)
     split, whole = PartitionSpec("lane"), PartitionSpec()
@@ -172,8 +171,7 @@ def _build(fit, inputs, selects, width, lanes, devices, keep_params, only_advanc
     def finish(inputs, lane: Lanes):
         def one(own, state):
             own, state = _unpack((own, state), template)
-            result = fit.result(merge(inputs, own), state)
-            return result if keep_params else result._replace(params=None)
+            return fit.result(merge(inputs, own), state)
 
         return jax.vmap(one)(lane.own, lane.state)
 
@@ -192,22 +190,21 @@ def _build(fit, inputs, selects, width, lanes, devices, keep_params, only_advanc
     rows = _sized((total, width), jnp.int32, sharded)
     flags, count = _sized((total,), bool, sharded), _sized((), jnp.int32, replicated)
 
-    def compiled(function, in_specs, out_specs, *arguments, donate=()):
+    def lowered(function, in_specs, out_specs, *arguments, donate=()):
         mapped = compat.per_device(function, mesh, in_specs, out_specs)
-        return jax.jit(mapped, donate_argnums=donate).lower(*arguments).compile()
+        return jax.jit(mapped, donate_argnums=donate).lower(*arguments)
 
-    advancing = compiled(
-        advance, (whole, split, whole), (split, split, split), on_all[0], blanks, count, donate=(1,)
-    )
+    three = (whole, split, whole), (split, split, split)
+    programs = [lowered(advance, *three, on_all[0], blanks, count, donate=(1,))]
+    if not only_advance:
+        six = (whole, whole, split, split, split, split), split
+        programs.append(lowered(start, *six, *on_all, rows, flags, flags, blanks, donate=(5,)))
+        programs.append(lowered(finish, (whole, split), split, on_all[0], blanks))
+    with ThreadPoolExecutor() as pool:  # XLA compiles outside the interpreter's lock
+        built = list(pool.map(lambda program: program.compile(), programs))
+    advancing, starting, finishing = built if len(built) == 3 else (built[0], None, None)
     memory = advancing.memory_analysis()
     scratch = 0 if memory is None else memory.temp_size_in_bytes + memory.output_size_in_bytes
-    starting = finishing = None
-    if not only_advance:
-        starting = compiled(
-            start, (whole, whole, split, split, split, split), split,
-            *on_all, rows, flags, flags, blanks, donate=(5,),
-        )  # fmt: skip
-        finishing = compiled(finish, (whole, split), split, on_all[0], blanks)
 
     def blank() -> Lanes:
         return jax.tree.map(lambda a: jax.device_put(np.zeros(a.shape, a.dtype), sharded), blanks)

@@ -161,14 +161,19 @@ def make_fit(
     def roughness(params: Params, hyper: Mapping[str, Array]) -> Array:
         return sum((p.value(params, hyper) for p in rough), jnp.zeros(()))
 
-    def output(params: Params, scale: scaling.Scaling | None, x: Array) -> Array:
-        if scale is not None and model.first_layer is not None:
-            params = scaling.fold(params, model.first_layer, scale)
+    def raw(params: Params, scale: scaling.Scaling | None) -> Params:
+        if scale is None:
+            return params
+        if model.first_layer is None:
+            raise ValueError("inputs.features needs a model with a dense first layer")
+        return scaling.fold(params, model.first_layer, scale)
+
+    def output(params: Params, x: Array) -> Array:
         with jax.default_matmul_precision("highest"):  # else TF32 on recent GPUs
             return model.apply(params, x)
 
     def objective(params: Params, scale: scaling.Scaling | None, inputs: Inputs):
-        prediction = _align(output(params, scale, inputs.x), inputs.y, loss)
+        prediction = _align(output(raw(params, scale), inputs.x), inputs.y, loss)
         each = loss(prediction, inputs.y)
         value = weighted_mean(each, inputs.weight)
         value = sum((p.value(params, inputs.hyper) for p in smooth), value)
@@ -212,7 +217,8 @@ def make_fit(
         inputs = clean(inputs)
         if batch:
             inputs = _draw(inputs, state, batch)
-        hyper, params, scale = inputs.hyper, state.params, state.scaling
+        hyper, params = inputs.hyper, state.params
+        scale = scaling.ablate(state.scaling, inputs.features)
         both, gradient = jax.value_and_grad(objective, has_aux=True)(params, scale, inputs)
         smooth_value, judged = both
         value = smooth_value + roughness(params, hyper)
@@ -266,7 +272,7 @@ def make_fit(
         new = FitState(
             params=_choose(goes_on, moved, params),
             optimizer=optimizer_state,
-            scaling=scale,
+            scaling=state.scaling,
             best_params=_choose(kept, params, state.best_params),
             best_rank=jnp.where(kept, rank, state.best_rank),
             best_loss=jnp.where(kept, value, state.best_loss),
@@ -286,17 +292,15 @@ def make_fit(
 
     def result(inputs: Inputs, state: FitState) -> Result:
         inputs = clean(inputs)
-        raw = _in_blocks(lambda x: output(state.best_params, state.scaling, x), inputs.x, batch)
-        raw = _align(raw, inputs.y, loss)
+        params = raw(state.best_params, scaling.ablate(state.scaling, inputs.features))
+        prediction = _in_blocks(lambda x: output(params, x), inputs.x, batch)
+        prediction = _align(prediction, inputs.y, loss)
         if scores is None:
-            found = {"loss": weighted_mean(loss(raw, inputs.y), inputs.held_out)}
+            found = {"loss": weighted_mean(loss(prediction, inputs.y), inputs.held_out)}
             found["loss"] = jnp.where((inputs.held_out > 0).any(), found["loss"], jnp.nan)
         else:
-            response = loss.response(raw)
+            response = loss.response(prediction)
             found = {name: s(inputs.y, response, inputs.held_out) for name, s in scores.items()}
-        params = state.best_params
-        if state.scaling is not None and model.first_layer is not None:
-            params = scaling.fold(params, model.first_layer, state.scaling)
         return Result(
             params=params,
             status=state.status,
@@ -308,7 +312,7 @@ def make_fit(
         )
 
     def predict(params: Params, x: Array) -> Array:
-        return loss.response(_in_blocks(lambda part: output(params, None, part), x, batch))
+        return loss.response(_in_blocks(lambda part: output(params, part), x, batch))
 
     return Fit(init, step, lambda state: state.status, result, predict, model, loss, stop)
 

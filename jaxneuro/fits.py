@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -64,6 +64,18 @@ class Fits:
 
     def __len__(self) -> int:
         return self.status.size
+
+    def shaped(self, axes: Sequence[Axis]) -> "Fits":
+        """The same fits, of a list of rows, seen along axes of that many indices in all."""
+        sizes = tuple(axis.size for axis in axes)
+        depth = len(self.shape)
+
+        def reshape(leaf: np.ndarray) -> np.ndarray:
+            return leaf.reshape(*sizes, *leaf.shape[depth:])
+
+        names = ("params", "status", "warning", "steps", "loss", "gradient_norm", "scores")
+        fields = {name: jax.tree.map(reshape, getattr(self, name)) for name in names}
+        return replace(self, axes=tuple(axes), **fields)
 
     def statuses(self) -> dict[str, int]:
         """How many fits ended how, by lower-case name of the status."""

@@ -61,7 +61,7 @@ def fit_many(
     """
     if keep not in ("all", "scores"):
         raise ValueError(f'keep is {keep!r}: "all" or "scores"')
-    axes = _flatten_axes(axes)
+    axes = flatten_axes(axes)
     if key is not None:
         inputs = inputs._replace(key=make_key(key))
     chosen = _rows(axes, rows)
@@ -80,12 +80,10 @@ def fit_many(
         compile_seconds = time.perf_counter() - begun
     if not isinstance(lanes, int | np.integer) or lanes < 1:
         raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
-    engine, built = get_engine(
-        fit, first, selects, len(axes), int(lanes), devices, keep == "all"
-    )
+    engine, built = get_engine(fit, first, selects, len(axes), int(lanes), devices)
     compile_seconds += engine.compile_seconds if built else 0.0
 
-    results = _Results(engine.result, len(chosen), progress)
+    results = _Results(engine.result, len(chosen), len(devices), keep == "all", progress)
     if out is not None:
         results.resume(Store(out, _run_facts(fit, inputs, axes, chosen, int(lanes), keep)))
     order = np.lexsort(chosen[:, : len(outer)].T[::-1]) if outer else np.arange(len(chosen))
@@ -98,7 +96,7 @@ def fit_many(
     finally:
         results.flush()
     return _assemble(
-        results, axes, chosen, rows is None, engine, begun, compile_seconds, keep
+        results, axes, chosen, rows is None, engine, begun, compile_seconds
     )
 
 
@@ -112,7 +110,7 @@ def plan(
     devices: Sequence[jax.Device] | None = None,
 ) -> Plan:
     """What `fit_many` would do: fits, lanes, memory, compilations. Nothing is fitted."""
-    axes = _flatten_axes(axes)
+    axes = flatten_axes(axes)
     chosen = _rows(axes, rows)
     outer = [axis for axis in axes if axis.outer]
     first = _outer_inputs(inputs, outer, chosen[0][: len(outer)])
@@ -155,7 +153,7 @@ def _run_group(
             results.show(ended.sum())
             if ended.sum() >= enough or not (running & (held >= 0)).any():
                 break
-        found = jax.device_get(engine.finish(inputs, lanes))
+        found = jax.device_get(results.kept(engine.finish(inputs, lanes)))
         results.add(held[ended], jax.tree.map(lambda a, e=ended: np.asarray(a)[e], found))
         stride.ended(np.asarray(found.steps)[ended])
         held[ended] = -1
@@ -186,7 +184,11 @@ class _Stride:
 class _Results:
     """Host arrays of all fits' results; to disk as well where there is a store."""
 
-    def __init__(self, shapes: Any, fits: int, progress: bool | None):
+    def __init__(
+        self, shapes: Any, fits: int, devices: int, params: bool, progress: bool | None
+    ):
+        self.params = params
+        shapes = self.kept(shapes)
         leaves, self.structure = jax.tree.flatten(shapes)
         self.leaves = [np.zeros((fits, *leaf.shape), leaf.dtype) for leaf in leaves]
         paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(shapes)]
@@ -194,10 +196,13 @@ class _Results:
         self.done = np.zeros(fits, bool)
         self.unwritten: list[int] = []
         self.store: Store | None = None
-        self.lane_steps, self.devices = 0, 1
+        self.lane_steps, self.devices = 0, devices
         self.progress = sys.stderr.isatty() if progress is None else progress
         self.begun = self.written = self.shown = time.monotonic()
         self.before = 0
+
+    def kept(self, result: Any) -> Any:
+        return result if self.params else result._replace(params=None)
 
     def resume(self, store: Store) -> None:
         self.store = store
@@ -237,7 +242,7 @@ class _Results:
         sys.stderr.flush()
 
 
-def _assemble(results, axes, rows, product, engine, begun, compile_seconds, keep) -> Fits:
+def _assemble(results, axes, rows, product, engine, begun, compile_seconds) -> Fits:
     shape = tuple(axis.size for axis in axes) if product else (len(rows),)
     leaves = [leaf.reshape(*shape, *leaf.shape[1:]) for leaf in results.leaves]
     found = jax.tree.unflatten(results.structure, leaves)
@@ -245,7 +250,7 @@ def _assemble(results, axes, rows, product, engine, begun, compile_seconds, keep
     moved = float((found.steps.ravel()[new] + 1).sum())
     return Fits(
         axes=tuple(axes) if product else (Axis("row", len(rows), lambda inputs, i: inputs),),
-        params=found.params if keep == "all" else None,
+        params=found.params,
         status=found.status,
         warning=found.warning,
         steps=found.steps,
@@ -261,10 +266,11 @@ def _assemble(results, axes, rows, product, engine, begun, compile_seconds, keep
     )
 
 
-def _flatten_axes(axes: Iterable[Axis | Iterable[Axis]]) -> list[Axis]:
+def flatten_axes(axes: Iterable[Axis | Iterable[Axis]]) -> list[Axis]:
+    """Nested sequences of axes in one list; names must differ and outer axes come first."""
     flat: list[Axis] = []
     for entry in axes:
-        flat.extend([entry] if isinstance(entry, Axis) else _flatten_axes(entry))
+        flat.extend([entry] if isinstance(entry, Axis) else flatten_axes(entry))
     names = [axis.name for axis in flat]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:

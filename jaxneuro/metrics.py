@@ -49,13 +49,13 @@ def r2(y: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = None) -> 
     mean of the held-out samples themselves. 1 is perfect, 0 as good as that mean; no lower bound.
 
     Args:
-        y: observed, (sample,) or (sample, output), any unit.
-        prediction: shape and unit of `y`.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: observed, (sample,) or (sample, output), any unit.
+      prediction: shape and unit of `y`.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        Scalar or (output,). NaN where `y` is constant or nothing is scored (scikit-learn gives 1
-        for a constant predicted exactly).
+      Scalar or (output,). NaN where `y` is constant or nothing is scored (scikit-learn gives 1
+      for a constant predicted exactly).
     """
 
     def one(y: Array, prediction: Array, weight: Array) -> Array:
@@ -69,13 +69,13 @@ def correlation(y: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = 
     """Pearson's correlation, weighted, per target.
 
     Args:
-        y: observed, (sample,) or (sample, output), any unit.
-        prediction: shape of `y`, any unit.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: observed, (sample,) or (sample, output), any unit.
+      prediction: shape of `y`, any unit.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        Scalar or (output,), within [-1, 1]. NaN where `y` is constant or nothing is scored; 0 where
-        only the prediction is constant: such a model predicts nothing, and is scored so.
+      Scalar or (output,), within [-1, 1]. NaN where `y` is constant or nothing is scored; 0 where
+      only the prediction is constant: such a model predicts nothing, and is scored so.
     """
 
     def one(y: Array, prediction: Array, weight: Array) -> Array:
@@ -95,12 +95,12 @@ def mean_squared_error(
     """Weighted mean of (y - prediction)², per target.
 
     Args:
-        y: observed, (sample,) or (sample, output), any unit.
-        prediction: shape and unit of `y`.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: observed, (sample,) or (sample, output), any unit.
+      prediction: shape and unit of `y`.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        Scalar or (output,), in the square of the unit of `y`. NaN where nothing is scored.
+      Scalar or (output,), in the square of the unit of `y`. NaN where nothing is scored.
     """
 
     def one(y: Array, prediction: Array, weight: Array) -> Array:
@@ -113,13 +113,13 @@ def poisson_deviance(y: ArrayLike, rate: ArrayLike, weight: ArrayLike | None = N
     """Weighted mean of the unit Poisson deviance 2 (y log(y / rate) - y + rate), per target.
 
     Args:
-        y: spike counts, (sample,) or (sample, output), not negative; y log y is 0 at 0.
-        rate: shape of `y`: expected counts *per sample*, not per second.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: spike counts, (sample,) or (sample, output), not negative; y log y is 0 at 0.
+      rate: shape of `y`: expected counts *per sample*, not per second.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        Scalar or (output,), in nats. Infinite where a spike falls on a rate of 0; NaN where
-        nothing is scored, or where a scored count or rate is negative.
+      Scalar or (output,), in nats. Infinite where a spike falls on a rate of 0; NaN where
+      nothing is scored, or where a scored count or rate is negative.
     """
 
     def one(y: Array, rate: Array, weight: Array) -> Array:
@@ -139,13 +139,13 @@ def explained_deviance_poisson(
     weighted mean of the scored samples.
 
     Args:
-        y: spike counts, (sample,) or (sample, output), not negative.
-        rate: shape of `y`: expected counts per sample.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: spike counts, (sample,) or (sample, output), not negative.
+      rate: shape of `y`: expected counts per sample.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        Scalar or (output,), at most 1. -inf where a spike falls on a rate of 0; NaN where `y` is
-        constant (no spikes at all included), nothing is scored, or a count or rate is negative.
+      Scalar or (output,), at most 1. -inf where a spike falls on a rate of 0; NaN where `y` is
+      constant (no spikes at all included), nothing is scored, or a count or rate is negative.
     """
 
     def one(y: Array, rate: Array, weight: Array) -> Array:
@@ -165,13 +165,13 @@ def bits_per_spike(y: ArrayLike, rate: ArrayLike, weight: ArrayLike | None = Non
     information of Brenner et al. (2000, Neural Computation 12:1531).
 
     Args:
-        y: spike counts, (sample,) or (sample, output), not negative.
-        rate: shape of `y`: expected counts per sample.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: spike counts, (sample,) or (sample, output), not negative.
+      rate: shape of `y`: expected counts per sample.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        Scalar or (output,), bits per spike. -inf where a spike falls on a rate of 0; NaN where no
-        spike is scored, or where a scored count or rate is negative.
+      Scalar or (output,), bits per spike. -inf where a spike falls on a rate of 0; NaN where no
+      spike is scored, or where a scored count or rate is negative.
     """
 
     def one(y: Array, rate: Array, weight: Array) -> Array:
@@ -194,13 +194,13 @@ def explained_deviance_bernoulli(
     pseudo-R². The mean is the weighted one of the scored samples.
 
     Args:
-        y: 0 or 1 (or a fraction of trials between), (sample,) or (sample, output).
-        probability: shape of `y`, within [0, 1]. Float32 resolves it to 6e-8 below 1.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: 0 or 1 (or a fraction of trials between), (sample,) or (sample, output).
+      probability: shape of `y`, within [0, 1]. Float32 resolves it to 6e-8 below 1.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        Scalar or (output,), at most 1. -inf where a certain prediction was wrong; NaN where `y` is
-        constant, nothing is scored, or a value lies outside [0, 1].
+      Scalar or (output,), at most 1. -inf where a certain prediction was wrong; NaN where `y` is
+      constant, nothing is scored, or a value lies outside [0, 1].
     """
 
     def one(y: Array, probability: Array, weight: Array) -> Array:
@@ -216,13 +216,13 @@ def auc(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Arra
     Mann-Whitney statistic (Hanley & McNeil 1982, Radiology 143:29). One sort, O(n log n).
 
     Args:
-        y: 0 or 1, (sample,) or (sample, output).
-        score: shape of `y`; only its order matters, so logits or probabilities, infinities too.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: 0 or 1, (sample,) or (sample, output).
+      score: shape of `y`; only its order matters, so logits or probabilities, infinities too.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        Scalar or (output,), within [0, 1]; 0.5 is chance. NaN where only one class is scored, or
-        where a scored `y` is neither 0 nor 1 or its score is NaN.
+      Scalar or (output,), within [0, 1]; 0.5 is chance. NaN where only one class is scored, or
+      where a scored `y` is neither 0 nor 1 or its score is NaN.
     """
 
     def one(y: Array, score: Array, weight: Array) -> Array:
@@ -245,14 +245,14 @@ def accuracy(y: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = Non
     """Weighted fraction of samples whose largest score is that of their class.
 
     Args:
-        y: class index, (sample,) integers within 0 ... class - 1.
-        prediction: (sample, class) logits, probabilities or any scores; of equal ones the first
-            class wins.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: class index, (sample,) integers within 0 ... class - 1.
+      prediction: (sample, class) logits, probabilities or any scores; of equal ones the first
+        class wins.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        Scalar within [0, 1]. NaN where nothing is scored, or where a scored label is no class or a
-        scored prediction holds NaN.
+      Scalar within [0, 1]. NaN where nothing is scored, or where a scored label is no class or a
+      scored prediction holds NaN.
     """
     label, guess, weight = _classified(y, prediction, weight)
     return _mean(label == guess, weight)
@@ -266,12 +266,12 @@ def balanced_accuracy(
     Chance is one over the number of these classes, however unequal (Brodersen et al. 2010, ICPR).
 
     Args:
-        y: class index, (sample,) integers within 0 ... class - 1.
-        prediction: (sample, class) scores; of equal ones the first class wins.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: class index, (sample,) integers within 0 ... class - 1.
+      prediction: (sample, class) scores; of equal ones the first class wins.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        Scalar within [0, 1]; NaN as for `accuracy`.
+      Scalar within [0, 1]; NaN as for `accuracy`.
     """
     counts = confusion_matrix(y, prediction, weight)
     occurring = counts.sum(1)
@@ -284,19 +284,20 @@ def confusion_matrix(y: ArrayLike, prediction: ArrayLike, weight: ArrayLike | No
     """Weighted counts of samples by true and by predicted class.
 
     Args:
-        y: class index, (sample,) integers within 0 ... class - 1.
-        prediction: (sample, class) scores; of equal ones the first class wins.
-        weight: (sample,), 0 = left out; None = all ones.
+      y: class index, (sample,) integers within 0 ... class - 1.
+      prediction: (sample, class) scores; of equal ones the first class wins.
+      weight: (sample,), 0 = left out; None = all ones.
 
     Returns:
-        (class, class): rows are true, columns predicted. Zeros where nothing is scored; NaN where a
-        scored label is no class or a scored prediction holds NaN.
+      (class, class): rows are true, columns predicted. Zeros where nothing is scored; NaN where a
+      scored label is no class or a scored prediction holds NaN.
     """
     label, guess, weight = _classified(y, prediction, weight)
     classes = jnp.shape(prediction)[1]
     true = jax.nn.one_hot(label, classes, dtype=weight.dtype) * weight[:, None]
     predicted = jax.nn.one_hot(guess, classes, dtype=weight.dtype)
-    return jnp.matmul(true.T, predicted, precision=lax.Precision.HIGHEST)  # no TF32 of weights
+    counts = jnp.matmul(true.T, predicted, precision=lax.Precision.HIGHEST)  # no TF32 of weights
+    return jnp.where(jnp.isnan(weight).any(), jnp.nan, counts)  # XLA makes one-hot x NaN a select
 
 
 def _per_target(

@@ -8,6 +8,7 @@ at half the speed or less); on an accelerator they should fill the memory that i
 import math
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import jax
@@ -81,7 +82,8 @@ def plan_lanes(
     selects, width = selects_of(inner), len(axes)
     groups = math.prod(axis.size for axis in axes if axis.outer)
     at_once = max(1, math.ceil(fits / groups / len(devices)))
-    few, many = (lane_memory(fit, inputs, selects, width, n) for n in _PROBES)
+    with ThreadPoolExecutor() as pool:
+        few, many = pool.map(lambda n: lane_memory(fit, inputs, selects, width, n), _PROBES)
     each = max(1, (many - few) // (_PROBES[1] - _PROBES[0]))
     shared = max(0, few - _PROBES[0] * each) + _bytes_of((inputs, selects))
     available = available_bytes(devices[0])

@@ -1,4 +1,4 @@
-"""Feature scaling folded into the first layer, so that each fold has its own and `x` is shared."""
+"""Scaling and ablation of features folded into the first layer: `x` stays shared by all fits."""
 
 from typing import NamedTuple
 
@@ -8,16 +8,16 @@ from jaxneuro.types import Array, Params
 
 
 class Scaling(NamedTuple):
-    """(feature,) mean and standard deviation of the flattened features."""
+    """(feature,) what is taken off each flattened feature, and what it is then multiplied by."""
 
     mean: Array
-    deviation: Array
+    gain: Array
 
 
 def measure(x: Array, weight: Array) -> Scaling:
-    """Weighted mean and standard deviation of `x` (sample, *feature) over `weight` (sample,).
+    """Standardisation of `x` (sample, *feature) by mean and deviation over `weight` (sample,).
 
-    A feature that does not vary has deviation 1. Batched over weights this is one matrix product:
+    A feature that does not vary is only centred. Batched over weights this is one matrix product:
     squares are taken about the mean of all samples, which `x` shares, so nothing cancels.
     """
     flat = x.reshape(x.shape[0], -1)
@@ -28,15 +28,24 @@ def measure(x: Array, weight: Array) -> Scaling:
     variance = share @ jnp.square(flat) - jnp.square(mean)
     floor = 1e-6 * jnp.square(flat).mean(axis=0)
     deviation = jnp.where(variance > floor, jnp.sqrt(jnp.maximum(variance, floor)), 1)
-    return Scaling(mean + centre, deviation)
+    return Scaling(mean + centre, 1 / deviation)
+
+
+def ablate(scaling: Scaling | None, features: Array | None) -> Scaling | None:
+    """The scaling with some features left out (0 in `features` (feature,)); None: all are in."""
+    if features is None:
+        return scaling
+    if scaling is None:
+        return Scaling(jnp.zeros_like(features), features)
+    return scaling._replace(gain=scaling.gain * features)
 
 
 def fold(params: Params, layer: tuple[str, ...], scaling: Scaling) -> Params:
-    """Parameters for standardised features -> the same function of the raw features."""
+    """Parameters for scaled features -> the same function of the raw features."""
     if len(layer) > 1:
         inner = fold(params[layer[0]], layer[1:], scaling)
         return {**params, layer[0]: inner}
     dense = params[layer[0]]
-    kernel = dense["kernel"] / scaling.deviation[:, None]
+    kernel = dense["kernel"] * scaling.gain[:, None]
     bias = dense["bias"] - scaling.mean @ kernel
     return {**params, layer[0]: {**dense, "kernel": kernel, "bias": bias}}

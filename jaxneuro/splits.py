@@ -58,13 +58,13 @@ def k_fold(
     For independent samples. Neighbours in a time series are not: see `blocks`.
 
     Args:
-        samples: how many there are.
-        folds: how many, at least 2 and at most the samples split.
-        seed: of the shuffle; None = in order, as scikit-learn's KFold.
-        within: bool (sample,), the samples to split; None = all.
+      samples: how many there are.
+      folds: how many, at least 2 and at most the samples split.
+      seed: of the shuffle; None = in order, as scikit-learn's KFold.
+      within: bool (sample,), the samples to split; None = all.
 
     Raises:
-        ValueError: too few or too many folds, or a malformed mask.
+      ValueError: too few or too many folds, or a malformed mask.
     """
     index = _index_within(within, samples)
     _check_folds(folds, len(index), "samples")
@@ -87,17 +87,17 @@ def blocks(
     Let `gap` be the longest lag, or the time over which noise is correlated, in samples.
 
     Args:
-        samples: how many there are, in order of time.
-        folds: how many, at least 2.
-        gap: a training sample is further than this from every test sample of its fold, counted in
-            samples of the whole series, not of those within `within`.
-        blocks_per_fold: test blocks of each fold, dealt in turn, so that more than one spreads
-            each fold's test over the session and its drift.
-        within: bool (sample,), the samples to split; None = all.
+      samples: how many there are, in order of time.
+      folds: how many, at least 2.
+      gap: a training sample is further than this from every test sample of its fold, counted in
+        samples of the whole series, not of those within `within`.
+      blocks_per_fold: test blocks of each fold, dealt in turn, so that more than one spreads
+        each fold's test over the session and its drift.
+      within: bool (sample,), the samples to split; None = all.
 
     Raises:
-        ValueError: too few or too many folds or blocks, a gap that leaves a fold nothing to train
-            on, or a malformed mask.
+      ValueError: too few or too many folds or blocks, a gap that leaves a fold nothing to train
+        on, or a malformed mask.
     """
     index = _index_within(within, samples)
     _check_integer("gap", gap, least=0)
@@ -122,11 +122,11 @@ def leave_one_group_out(groups: ArrayLike, within: ArrayLike | None = None) -> S
     """Each group (run, session, subject) is the test of one fold; the folds bear their names.
 
     Args:
-        groups: (sample,) integers, strings, ...; the folds come in their sorted order.
-        within: bool (sample,), the samples to split; None = all.
+      groups: (sample,) integers, strings, ...; the folds come in their sorted order.
+      within: bool (sample,), the samples to split; None = all.
 
     Raises:
-        ValueError: a single group, missing values, or a malformed mask.
+      ValueError: a single group, missing values, or a malformed mask.
     """
     groups, index = _values_within("groups", groups, within)
     names, group = np.unique(groups[index], return_inverse=True)
@@ -140,12 +140,12 @@ def group_k_fold(groups: ArrayLike, folds: int, within: ArrayLike | None = None)
     """Folds that split no group, balanced in samples: largest group first, to the smallest fold.
 
     Args:
-        groups: (sample,) integers, strings, ...
-        folds: how many, at least 2 and at most the groups.
-        within: bool (sample,), the samples to split; None = all.
+      groups: (sample,) integers, strings, ...
+      folds: how many, at least 2 and at most the groups.
+      within: bool (sample,), the samples to split; None = all.
 
     Raises:
-        ValueError: too few or too many folds, missing values, or a malformed mask.
+      ValueError: too few or too many folds, missing values, or a malformed mask.
     """
     groups, index = _values_within("groups", groups, within)
     names, group, counts = np.unique(groups[index], return_inverse=True, return_counts=True)
@@ -166,13 +166,13 @@ def stratified(
     size too, to one sample.
 
     Args:
-        labels: (sample,) classes: integers, strings, ...
-        folds: how many, at least 2 and at most the members of the smallest class.
-        seed: of the shuffle within classes.
-        within: bool (sample,), the samples to split; None = all.
+      labels: (sample,) classes: integers, strings, ...
+      folds: how many, at least 2 and at most the members of the smallest class.
+      seed: of the shuffle within classes.
+      within: bool (sample,), the samples to split; None = all.
 
     Raises:
-        ValueError: too few or too many folds, a single class, missing values, or a malformed mask.
+      ValueError: too few or too many folds, a single class, missing values, or a malformed mask.
     """
     labels, index = _values_within("labels", labels, within)
     index = np.random.default_rng(seed).permutation(index)
@@ -193,11 +193,11 @@ def holdout(test: ArrayLike, within: ArrayLike | None = None) -> Splits:
     """A single fold: the samples of `test` are the test, all others are trained on.
 
     Args:
-        test: bool (sample,).
-        within: bool (sample,), the samples to split; None = all.
+      test: bool (sample,).
+      within: bool (sample,), the samples to split; None = all.
 
     Raises:
-        ValueError: nothing to test, nothing to train on, or a malformed mask.
+      ValueError: nothing to test, nothing to train on, or a malformed mask.
     """
     mask = np.asarray(test)
     index = _index_within(within, mask.size)
@@ -217,15 +217,15 @@ def nested(outer: Splits, inner: Callable[[NDArray[np.intp]], Splits]) -> Nested
     search rows.
 
     Args:
-        outer: the folds to report.
-        inner: called for each outer fold with the sorted indices of its training samples; returns
-            Splits of just these: `lambda index: group_k_fold(groups[index], 5)`. The same number
-            of folds every time. The gap of `blocks` inside counts training samples only, and so is
-            never narrower than outside.
+      outer: the folds to report.
+      inner: called for each outer fold with the sorted indices of its training samples; returns
+        Splits of just these: `lambda index: group_k_fold(groups[index], 5)`. The same number
+        of folds every time. The gap of `blocks` inside counts training samples only, and so is
+        never narrower than outside.
 
     Raises:
-        ValueError: what `inner` raises, with the outer fold's name before it; inner splits of other
-            shapes, a differing number of them, or with an empty or overlapping train and test.
+      ValueError: what `inner` raises, with the outer fold's name before it; inner splits of other
+        shapes, a differing number of them, or with an empty or overlapping train and test.
     """
     _checked(outer, "outer")
     rows = [_inner_rows(outer, inner, fold) for fold in range(len(outer.names))]

@@ -40,6 +40,8 @@ class Inputs(NamedTuple):
       validation: (sample,) what early stopping may look at; apart from both others.
       hyper: scalars by name, traced: new values never recompile.
       key: randomness of this fit, folded from its own place on the axes.
+      features: (feature,) of the flattened features, 0 = left out; folded into the first layer,
+        so that ablating features copies no `x`. None: all.
     """
 
     x: Array
@@ -49,6 +51,7 @@ class Inputs(NamedTuple):
     validation: Array
     hyper: Mapping[str, Array]
     key: Array
+    features: Array | None = None
 
 
 class Axis(NamedTuple):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from jaxneuro.data import simulate
 
 SMALL = {
@@ -46,9 +47,7 @@ def test_spike_triggered_average_finds_the_receptive_field() -> None:
 @pytest.mark.parametrize("images", ["white", "natural"])
 def test_v1_rate_and_best_correlation_are_what_theory_says(images) -> None:
     rate, gain = 0.8, 0.7
-    population = simulate.v1_population(
-        200, 4000, seed=1, rate=rate, gain=gain, images=images
-    )
+    population = simulate.v1_population(200, 4000, seed=1, rate=rate, gain=gain, images=images)
     assert population.counts.mean() == pytest.approx(rate, rel=0.03)
     # A lognormal rate λ: correlation² of a Poisson count with λ is var λ / (var λ + mean λ).
     variance = rate**2 * np.expm1(gain**2)

@@ -174,12 +174,12 @@ def _grid(
         from scipy.spatial import KDTree
     except ImportError as error:
         raise ImportError(f"Filling the flat maps needs scipy: {_NEEDS}") from error
-    row, column = np.floor(points).astype(int).T
-    pixel = row * shape[1] + column
+    rows, columns = np.floor(points).astype(int).T
+    pixel = rows * shape[1] + columns
     size = shape[0] * shape[1]
     known = np.isfinite(maps).all(axis=1)
     count = np.bincount(pixel[known], minlength=size)
-    sums = [np.bincount(pixel[known], column[known], minlength=size) for column in maps.T]
+    sums = [np.bincount(pixel[known], values[known], minlength=size) for values in maps.T]
     with np.errstate(invalid="ignore"):
         image = np.stack(sums, axis=1) / count[:, None]
     votes = np.zeros((size, labels.max() + 1), int)
@@ -235,7 +235,7 @@ def patches(flat: FlatMaps, size: int = 15) -> Patches:
     return Patches(
         dataset=Dataset(
             name="cortical_patches",
-            x=np.moveaxis(windows[where], 1, -1).astype(np.float32),
+            x=np.ascontiguousarray(np.moveaxis(windows[where], 1, -1), np.float32),
             y=(flat.labels[where] - 1).astype(np.int32),
             groups=tiles.reshape(-1).astype(np.int32),
             test=pixels[:, 0] == 1,

@@ -4,6 +4,7 @@ import csv
 import math
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def read_npz(path: PathLike, limit: int = NPZ_LIMIT) -> dict[str, np.ndarray]:
                     "If the file is meant to be that large, raise `limit`."
                 )
             return {name: _npy(archive, info, path, name) for name, info in fields.items()}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"{path}: damaged or encrypted ({error}).") from error
 
 

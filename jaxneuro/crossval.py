@@ -1,0 +1,100 @@
+"""Nested selection without leakage: search on inner folds, refit, score once on the outer fold."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxneuro.axes import folds
+from jaxneuro.fit import Fit
+from jaxneuro.fits import Fits, Selection
+from jaxneuro.lanes import flatten_axes, fit_many
+from jaxneuro.splits import NestedSplits
+from jaxneuro.types import Axis, Inputs
+
+
+class Search(NamedTuple):
+    """What a nested search found.
+
+    Attributes:
+      inner: scores of the search, (*axes, outer, inner, *grid); None if there was no choice.
+      selection: the choice for each (*axes, outer), by inner scores alone; None likewise.
+      fits: the refits of the chosen on all outer training samples, (*axes, outer), scored on the
+        outer test samples that nothing before has seen.
+    """
+
+    inner: Fits | None
+    selection: Selection | None
+    fits: Fits
+
+    @property
+    def count(self) -> int:
+        """Fits run, search and refits."""
+        return len(self.fits) + (len(self.inner) if self.inner is not None else 0)
+
+    @property
+    def compile_seconds(self) -> float:
+        return sum(f.compile_seconds for f in (self.inner, self.fits) if f is not None)
+
+    @property
+    def run_seconds(self) -> float:
+        return sum(f.run_seconds for f in (self.inner, self.fits) if f is not None)
+
+
+def search(
+    fit: Fit,
+    inputs: Inputs,
+    axes: Iterable[Axis | Iterable[Axis]],
+    splits: NestedSplits,
+    grid: Sequence[Axis] = (),
+    *,
+    score: str | None = None,
+    **options: Any,
+) -> Search:
+    """Chooses hyper-parameters for each target and outer fold by inner folds, and refits.
+
+    One compiled program runs both: the refit is one more row of weights.
+
+    Args:
+      fit: scored by `score`, higher is better.
+      inputs: with weight wherever there is data: `splits` says what is fitted and scored.
+      axes: everything but folds and grid; `axes.targets`, `axes.seeds`, `axes.subjects`, ...
+      splits: from `splits.nested`; `splits.nested(splits.holdout(test), ...)` for one held-out
+        part. With no or a single point in `grid`, the inner folds are not run.
+      grid: hyper-parameters to choose among, from `axes.grid`.
+      score: which of the fit's scores; None: the only one.
+      options: handed to `fit_many` (key, lanes, devices, progress).
+    """
+    axes, grid = flatten_axes(axes), tuple(grid)
+    outer, inner, samples = splits.train.shape
+    inner -= 1
+    table = folds(
+        splits.train.reshape(-1, samples), splits.test.reshape(-1, samples), name="fold"
+    )
+    every = [*axes, table, *grid]
+    lead = [axis.size for axis in axes]
+    points = [axis.size for axis in grid]
+
+    def rows(*indices: np.ndarray) -> np.ndarray:
+        return np.stack([i.ravel() for i in indices], axis=1).astype(np.int32)
+
+    def labelled(name: str, size: int, labels: tuple | None = None) -> Axis:
+        return Axis(name, size, lambda inputs, index: inputs, labels)
+
+    searched = selection = None
+    outer_axis = labelled("outer", outer, tuple(splits.names))
+    chosen = np.zeros((*lead, outer, len(grid)), int)
+    if int(np.prod(points)) > 1:
+        place = np.indices((*lead, outer, inner, *points))
+        ahead, (o, i), behind = np.split(place, [len(lead), len(lead) + 2])
+        wanted = rows(*ahead, o * (inner + 1) + i, *behind)
+        searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", **options)
+        searched = searched.shaped((*axes, outer_axis, labelled("inner", inner), *grid))
+        selection = searched.select([axis.name for axis in grid], score, mean=("inner",))
+        chosen = selection.index
+    place = np.indices((*lead, outer))
+    refit = place[-1] * (inner + 1) + inner
+    behind = [chosen[..., g] for g in range(len(grid))]
+    found = fit_many(fit, inputs, every, rows=rows(*place[:-1], refit, *behind), **options)
+    return Search(searched, selection, found.shaped((*axes, outer_axis)))
+

@@ -1,0 +1,346 @@
+"""Readers of files: round trips, and for each thing that can be wrong an error that names it."""
+
+import io
+import os
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxneuro.data import dataset_from_npz, m1_reach, mouse_v1, read_csv, read_mat, read_npz
+
+X = np.random.default_rng(0).normal(size=(20, 3))
+Y = np.random.default_rng(1).normal(size=(20, 2))
+LABELS = np.arange(20) % 4
+TEST = np.arange(20) >= 15
+
+
+def save(folder: Path, **fields) -> Path:
+    path = folder / "mine.npz"
+    np.savez(path, **fields)
+    return path
+
+
+# npz
+
+
+def test_npz_round_trip(tmp_path: Path) -> None:
+    names = np.array(["a", "bc"])
+    fields = read_npz(save(tmp_path, x=X, names=names, dt=0.1, order=np.asfortranarray(X)))
+    assert set(fields) == {"x", "names", "dt", "order"}
+    np.testing.assert_array_equal(fields["x"], X)
+    np.testing.assert_array_equal(fields["order"], X)
+    np.testing.assert_array_equal(fields["names"], names)
+    np.savez_compressed(tmp_path / "small.npz", x=X)
+    np.testing.assert_array_equal(read_npz(tmp_path / "small.npz")["x"], X)
+
+
+def test_npz_bomb_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, x=np.zeros(2_000_000))
+    assert path.stat().st_size < 20_000
+    with pytest.raises(ValueError, match=r"bomb\.npz: .* 160\d+ bytes .*limit of 1000000"):
+        read_npz(path, limit=1_000_000)
+    assert read_npz(path)["x"].nbytes == 16_000_000
+
+
+class Trap:
+    """Unpickling this would be noticed."""
+
+    def __reduce__(self):
+        return (pytest.fail, ("the file was unpickled",))
+
+
+def test_npz_of_objects_is_never_unpickled(tmp_path: Path) -> None:
+    trap = np.empty(1, object)
+    trap[0] = Trap()
+    with pytest.raises(ValueError, match=r"mine\.npz: field 'trap' holds Python objects"):
+        read_npz(save(tmp_path, x=X, trap=trap))
+
+
+def test_npz_header_that_lies_about_its_size(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
+    )
+    path = tmp_path / "liar.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", file.getvalue() + bytes(80))
+    with pytest.raises(ValueError, match=r"liar\.npz: field 'x' .* size"):
+        read_npz(path)
+
+
+def test_npz_damaged_or_no_npz(tmp_path: Path) -> None:
+    path = save(tmp_path, x=X)
+    content = bytearray(path.read_bytes())
+    content[300] ^= 1  # inside the numbers: the zip's own checksum notices
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"mine\.npz: damaged"):
+        read_npz(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"not an array")
+    with pytest.raises(ValueError, match="field 'x' is not a plain array"):
+        read_npz(path)
+    np.save(tmp_path / "one.npy", X)
+    with pytest.raises(ValueError, match=r"one\.npy: not an npz"):
+        read_npz(tmp_path / "one.npy")
+    with pytest.raises(FileNotFoundError, match=r"none\.npz"):
+        read_npz(tmp_path / "none.npz")
+
+
+def test_npz_with_any_flipped_bit_raises_or_is_right(tmp_path: Path) -> None:
+    path = tmp_path / "bits.npz"
+    np.savez_compressed(path, x=X)
+    content = path.read_bytes()
+    refused = 0
+    for place in range(0, len(content), 3):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        try:
+            fields = read_npz(path)
+        except ValueError as error:
+            assert "bits.npz" in str(error)
+            refused += 1
+        else:
+            assert np.array_equal(fields.get("x", X), X)
+    assert refused > 0.8 * len(content) / 3
+
+
+# mat and csv
+
+
+def test_mat_round_trip(tmp_path: Path) -> None:
+    scipy_io = pytest.importorskip("scipy.io")
+    scipy_io.savemat(tmp_path / "a.mat", {"x": X, "s": {"k": 3.0}})
+    content = read_mat(tmp_path / "a.mat")
+    assert set(content) == {"x", "s"}
+    np.testing.assert_array_equal(content["x"], X)
+    assert content["s"].k == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"MATLAB 7.3 MAT-file, Platform".ljust(512) + b"\x89HDF\r\n\x1a\n", "-v7"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(600), "-v7"),
+        (b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<HH", 0x100, 0x4D49) + b"xx", "readable"),
+        (b"", "readable"),
+    ],
+)
+def test_mat_that_cannot_be_read(tmp_path: Path, content: bytes, says: str) -> None:
+    pytest.importorskip("scipy")
+    (tmp_path / "b.mat").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"b\.mat: .*{says}"):
+        read_mat(tmp_path / "b.mat")
+
+
+def test_mat_without_scipy_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "b.mat").write_bytes(b"MATLAB 5.0 MAT-file")
+    monkeypatch.setitem(__import__("sys").modules, "scipy.io", None)
+    with pytest.raises(ImportError, match=r'pip install "jaxneuro\[experiments\]"'):
+        read_mat(tmp_path / "b.mat")
+
+
+def test_csv(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('\ufeffbold,"a, b"\r\n1,2e-3\r\nnan,-4\r\n', encoding="utf-8")
+    names, table = read_csv(path)
+    assert names == ("bold", "a, b")
+    np.testing.assert_array_equal(table, [[1, 0.002], [np.nan, -4]])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "first line"),
+        ("1,2\n3,4\n", "first line"),
+        ("a,b\n", "no rows"),
+        ("a,a\n1,2\n", "same name"),
+        ("a,b\n1,2\n3,x\n", "line 3, column 'b': 'x'"),
+        ("a,b\n1,\n", "column 'b': ''"),
+        ("a,b\n1,2\n3\n", "line 3 has 1 cells, not 2"),
+        ("a,b\n1,2,3\n", "2 names but 3"),
+    ],
+)
+def test_csv_that_cannot_be_read(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"t\.csv: .*{says}"):
+        read_csv(path)
+
+
+# The contract of --data FILE.npz
+
+
+def test_dataset_for_activity(tmp_path: Path) -> None:
+    y = Y.copy()
+    y[3, 1] = np.nan
+    path = save(
+        tmp_path, x=X, y=y, groups=np.array(list("bbaac" * 4)), test=TEST, dt=0.05,
+        target_names=np.array(["n1", "n2"]), citation="Someone (2020)",
+    )  # fmt: skip
+    dataset = dataset_from_npz(path, "activity")
+    assert dataset.name == "mine"
+    assert dataset.x.dtype == dataset.y.dtype == np.float32
+    np.testing.assert_array_equal(dataset.x, X.astype(np.float32))
+    np.testing.assert_array_equal(dataset.y, y.astype(np.float32))  # a missing value stays NaN
+    assert dataset.groups is not None
+    assert dataset.groups.tolist() == [1, 1, 0, 0, 2] * 4
+    assert dataset.test is not None
+    assert dataset.test.dtype == bool
+    assert dataset.dt == 0.05
+    assert dataset.target_names == ("n1", "n2")
+    assert dataset.citation == "Someone (2020)"
+
+
+@pytest.mark.parametrize("kind", ["activity", "decoding"])
+def test_one_column_may_be_flat(tmp_path: Path, kind) -> None:
+    dataset = dataset_from_npz(save(tmp_path, x=X[:, 0], y=LABELS), kind)
+    assert dataset.x.shape == dataset.y.shape == (20, 1)
+    assert dataset.y.dtype == np.float32
+    assert (dataset.groups, dataset.test, dataset.dt) == (None, None, None)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float64])
+def test_labels_are_numbered_from_zero_and_keep_their_names(tmp_path: Path, dtype) -> None:
+    patches = np.ones((20, 5, 5, 2))
+    dataset = dataset_from_npz(
+        save(tmp_path, x=patches, y=(LABELS * 10 + 7).astype(dtype)[:, None]), "areas"
+    )
+    assert dataset.x.shape == (20, 5, 5, 2)
+    assert dataset.y.dtype == np.int32
+    assert dataset.y.tolist() == LABELS.tolist()
+    assert dataset.target_names == ("7", "17", "27", "37")
+
+
+RAGGED = np.empty(20, object)
+RAGGED[:] = [[0] * (i % 3) for i in range(20)]
+NAN = np.where(np.arange(60).reshape(20, 3) == 31, np.nan, X)
+
+BAD = {
+    "no x": ("activity", {"x": None}, "'x' is missing; found: y"),
+    "no y": ("activity", {"y": None}, "'y' is missing; found: x"),
+    "misspelt": ("activity", {"group": LABELS}, "'group' is not known; if it is 'groups'"),
+    "objects": ("activity", {"x": RAGGED}, "'x' holds Python objects"),
+    "text": ("activity", {"x": np.full((20, 2), "a")}, "'x' has dtype <U1"),
+    "complex": ("decoding", {"y": Y * 1j}, "'y' has dtype complex128"),
+    "scalar x": ("activity", {"x": np.array(1.0)}, "'x' is a single number"),
+    "scalar y": ("activity", {"y": np.array(1.0)}, "'y' is a single number"),
+    "no samples": ("activity", {"x": X[:0], "y": Y[:0]}, "'x' has no samples"),
+    "no features": ("activity", {"x": X[:, :0]}, "'x' has shape .* no features"),
+    "no neurons": ("activity", {"y": Y[:, :0]}, r"'y' has shape \(20, 0\)"),
+    "short": ("activity", {"y": Y[:-1]}, "'y' has 19 samples and x has 20"),
+    "transposed y": ("activity", {"y": Y.T}, r"'y' has shape \(2, 20\) .* Save y\.T"),
+    "transposed x": ("activity", {"x": X.T}, r"'x' has shape \(3, 20\) .* Save x\.T"),
+    "NaN in x": ("activity", {"x": NAN}, r"'x' has 1 values .* first at \(10, 1\)"),
+    "huge x": ("activity", {"x": X * 1e300}, "'x' has 60 values that are NaN or infinite"),
+    "infinite y": ("decoding", {"y": np.full((20, 2), np.inf)}, "'y' has infinite"),
+    "empty neuron": ("activity", {"y": Y * [1, np.nan]}, "'y' has no value at all in column 1"),
+    "3-D y": ("decoding", {"y": Y[..., None]}, r"'y' has shape .* needs \(sample, output\)"),
+    "real labels": ("areas", {"y": Y[:, 0]}, "'y' .* must hold integer labels"),
+    "text labels": ("areas", {"y": np.full(20, "V1")}, "'y' .* must hold integer labels"),
+    "NaN labels": ("areas", {"y": np.full(20, np.nan)}, "'y' .* must hold integer labels"),
+    "one-hot labels": ("areas", {"y": np.eye(4)[LABELS]}, "'y' has shape .* one integer label"),
+    "one class": ("areas", {"y": np.zeros(20, int)}, "'y' has one class only; "),
+    "one class to fit": (
+        "areas",
+        {"y": TEST.astype(int), "test": TEST},
+        "'y' has one class only outside the test part",
+    ),
+    "no test": ("activity", {"test": np.zeros(20, bool)}, "'test' is False everywhere"),
+    "all test": ("activity", {"test": np.ones(20, bool)}, "'test' is True everywhere"),
+    "indices for test": ("activity", {"test": np.arange(15, 20)}, r"'test' has shape \(5,\)"),
+    "numbers for test": ("activity", {"test": np.arange(20)}, "'test' .* must be bool"),
+    "short groups": ("activity", {"groups": LABELS[:-1]}, r"'groups' has shape \(19,\)"),
+    "NaN groups": ("activity", {"groups": np.full(20, np.nan)}, "'groups' .* without NaN"),
+    "zero dt": ("activity", {"dt": 0.0}, "'dt' is 0.0; .* positive"),
+    "NaN dt": ("activity", {"dt": np.nan}, "'dt' is nan"),
+    "two dt": ("activity", {"dt": [0.1, 0.1]}, "'dt' is .* one positive number"),
+    "names": ("activity", {"feature_names": np.array(["a"])}, "'feature_names' has 1 names for 3"),
+    "targets": ("activity", {"target_names": np.array(["a"])}, "'target_names' has 1 names for 2"),
+    "classes": ("areas", {"y": LABELS, "target_names": np.array(["a"])}, "1 names for 4 classes"),
+    "numbered names": ("activity", {"feature_names": np.arange(3)}, "'feature_names' .* strings"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_file_is_explained(tmp_path: Path, name: str) -> None:
+    kind, changes, says = BAD[name]
+    fields = {"x": X, "y": LABELS if kind == "areas" else Y} | changes
+    path = save(tmp_path, **{key: value for key, value in fields.items() if value is not None})
+    with pytest.raises(ValueError, match=says) as caught:
+        dataset_from_npz(path, kind)
+    assert "mine.npz" in str(caught.value)
+
+
+def test_unknown_extra_fields_are_free(tmp_path: Path) -> None:
+    assert dataset_from_npz(save(tmp_path, x=X, y=Y, position=X), "decoding").y.shape == (20, 2)
+
+
+def test_unknown_kind(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="activity, areas, decoding"):
+        dataset_from_npz(save(tmp_path, x=X, y=Y), "encoding")  # pyright: ignore
+
+
+# Recordings that the user has downloaded
+
+
+def shared(folder: str) -> Path:
+    """A folder of JAXNEURO_TEST_DATA, where the published recordings lie."""
+    root = os.environ.get("JAXNEURO_TEST_DATA")
+    if not root:
+        pytest.skip("JAXNEURO_TEST_DATA is not set")
+    if not (Path(root) / folder).is_dir():
+        pytest.skip(f"no {folder} in JAXNEURO_TEST_DATA")
+    pytest.importorskip("scipy")
+    return Path(root) / folder
+
+
+def test_mouse_v1() -> None:
+    mice = mouse_v1(shared("mouse_v1_gratings"))
+    assert [mouse.name[-2:] for mouse in mice] == ["24", "26", "27", "28", "30"]
+    assert [len(mouse.arrays["response"]) for mouse in mice] == [28, 74, 39, 56, 39]
+    published = [0.0324, 0.0113, 0.0315, 0.1777, 0.0551]
+    for mouse, mean in zip(mice, published, strict=True):
+        arrays = mouse.arrays
+        assert set(arrays) == set(mouse.units)
+        assert arrays["response"].shape[1:] == arrays["pupil"].shape == arrays["speed"].shape
+        assert arrays["response"].shape[1:] == (128, 49)
+        assert np.bincount(arrays["direction"] // 45).tolist() == [16] * 8
+        assert np.diff(arrays["time"]) == pytest.approx(arrays["dt"] * np.ones(48))
+        assert np.nanmean(arrays["published_r2"]) == pytest.approx(mean, abs=1e-4)
+
+
+def test_mouse_v1_without_results(tmp_path: Path) -> None:
+    source = sorted(shared("mouse_v1_gratings").glob("*_data.mat"))[0]
+    (tmp_path / source.name).write_bytes(source.read_bytes())
+    (mouse,) = mouse_v1(tmp_path)
+    assert "published_r2" not in mouse.arrays
+
+
+def test_m1_reach() -> None:
+    recording = m1_reach(shared("m1_reach_stevenson") / "m1_stevenson_2011.mat")
+    arrays = recording.arrays
+    assert arrays["spikes"].shape == (15_536, 171)
+    assert arrays["velocity"].shape == arrays["position"].shape == (15_536, 2)
+    assert arrays["dt"] == 0.05
+    assert (arrays["spikes"].sum(axis=0) < 100).sum() == 18
+    # Velocity is the derivative of position, in the same order and units.
+    derivative = np.gradient(arrays["position"], 0.05, axis=0)
+    for axis in (0, 1):
+        slope = np.polyfit(derivative[:, axis], arrays["velocity"][:, axis], 1)[0]
+        assert slope == pytest.approx(1, abs=0.05)
+
+
+def test_wrong_places_and_layouts(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"_data\.mat"):
+        mouse_v1(tmp_path)
+    scipy_io = pytest.importorskip("scipy.io")
+    scipy_io.savemat(tmp_path / "a_b_data.mat", {"x": X})
+    with pytest.raises(ValueError, match=r"a_b_data\.mat: not laid out"):
+        mouse_v1(tmp_path)
+    with pytest.raises(ValueError, match=r"a_b_data\.mat: not laid out"):
+        m1_reach(tmp_path / "a_b_data.mat")
