@@ -41,7 +41,9 @@ def folds(train, test=None, labels: Sequence | None = None, name: str = "fold") 
         train, test = train.train, train.test
     train, test = np.asarray(train, np.float32), np.asarray(test, np.float32)
     if train.ndim != 2 or train.shape != test.shape:
-        raise ValueError(f"{name}: train {train.shape} and test {test.shape} must be (fold, sample)")
+        raise ValueError(
+            f"{name}: train {train.shape} and test {test.shape} must be (fold, sample)"
+        )
     for i, (fitted, scored) in enumerate(zip(train, test, strict=True)):
         for part, values in (("train", fitted), ("test", scored)):
             if not (values > 0).any():

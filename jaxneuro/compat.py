@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 from jax.sharding import Mesh
 
@@ -15,7 +14,7 @@ except ImportError:
     )
 
 
-def lane_mesh(devices: Sequence[jax.Device]) -> Mesh:
+def lane_mesh(devices: Sequence[Any]) -> Mesh:
     """A mesh of one axis, "lane". Axes made by `Mesh` are Auto in every version."""
     return Mesh(np.asarray(devices), ("lane",))
 

@@ -1,19 +1,21 @@
 """Nested selection without leakage: search on inner folds, refit, score once on the outer fold."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from jaxneuro.axes import folds
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits, Selection
-from jaxneuro.lanes import flatten_axes, fit_many
+from jaxneuro.lanes import fit_many, flatten_axes
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Axis, Inputs
 
 
-class Search(NamedTuple):
+@dataclass(frozen=True)
+class Search:
     """What a nested search found.
 
     Attributes:
@@ -28,7 +30,7 @@ class Search(NamedTuple):
     fits: Fits
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """Fits run, search and refits."""
         return len(self.fits) + (len(self.inner) if self.inner is not None else 0)
 
@@ -68,9 +70,7 @@ def search(
     axes, grid = flatten_axes(axes), tuple(grid)
     outer, inner, samples = splits.train.shape
     inner -= 1
-    table = folds(
-        splits.train.reshape(-1, samples), splits.test.reshape(-1, samples), name="fold"
-    )
+    table = folds(splits.train.reshape(-1, samples), splits.test.reshape(-1, samples), name="fold")
     every = [*axes, table, *grid]
     lead = [axis.size for axis in axes]
     points = [axis.size for axis in grid]
@@ -91,10 +91,9 @@ def search(
         searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", **options)
         searched = searched.shaped((*axes, outer_axis, labelled("inner", inner), *grid))
         selection = searched.select([axis.name for axis in grid], score, mean=("inner",))
-        chosen = selection.index
+        chosen = selection.chosen
     place = np.indices((*lead, outer))
     refit = place[-1] * (inner + 1) + inner
     behind = [chosen[..., g] for g in range(len(grid))]
     found = fit_many(fit, inputs, every, rows=rows(*place[:-1], refit, *behind), **options)
     return Search(searched, selection, found.shaped((*axes, outer_axis)))
-

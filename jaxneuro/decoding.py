@@ -37,9 +37,7 @@ def mlp(
 
     def optimizer(hyper):
         schedule = optax.cosine_decay_schedule(1.0, steps)
-        return optax.chain(
-            optax.adam(hyper["learning_rate"]), optax.scale_by_schedule(schedule)
-        )
+        return optax.chain(optax.adam(hyper["learning_rate"]), optax.scale_by_schedule(schedule))
 
     return make_fit(
         models.mlp(hidden, outputs), losses.half_squared_error, optimizer, penalties.ridge(),

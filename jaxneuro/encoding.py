@@ -44,9 +44,9 @@ def poisson_glm(scores: dict[str, Score] | None = None) -> Fit:
 def mlp(
     hidden: Sequence[int] = (32,), steps: int = 200, scores: dict[str, Score] | None = None
 ) -> Fit:
-    """Perceptron of responses under ½ squared error, L-BFGS; "l2" on all its weights."""
+    """Perceptron (tanh) of responses under ½ squared error, L-BFGS; "l2" on all its weights."""
     return make_fit(
-        models.mlp(hidden), losses.half_squared_error, optimizers.lbfgs(), penalties.ridge(),
+        models.mlp(hidden, activation=jnp.tanh), losses.half_squared_error, optimizers.lbfgs(), penalties.ridge(),
         Stop(max_steps=steps, gradient=1e-4), scores=scores or TRACES, standardise=True,
     )  # fmt: skip
 
@@ -54,16 +54,14 @@ def mlp(
 def poisson_mlp(
     hidden: Sequence[int] = (32,), steps: int = 200, scores: dict[str, Score] | None = None
 ) -> Fit:
-    """Perceptron of log-rates under Poisson loss, L-BFGS; "l2" on all its weights."""
+    """Perceptron (tanh) of log-rates under Poisson loss, L-BFGS; "l2" on all its weights."""
     return make_fit(
-        models.mlp(hidden), losses.poisson, optimizers.lbfgs(), penalties.ridge(),
+        models.mlp(hidden, activation=jnp.tanh), losses.poisson, optimizers.lbfgs(), penalties.ridge(),
         Stop(max_steps=steps, gradient=1e-4), scores=scores or COUNTS, standardise=True,
     )  # fmt: skip
 
 
-def article_mlp(
-    hidden: int = 32, steps: int = 1000, scores: dict[str, Score] | None = None
-) -> Fit:
+def article_mlp(hidden: int = 32, steps: int = 1000, scores: dict[str, Score] | None = None) -> Fit:
     """The seed article's network and training, section 5.1: squared error and plain gradient
     descent on all samples, "learning_rate"; with "l2", 0 for the article's own."""
     return make_fit(

@@ -18,7 +18,7 @@ from jax.tree_util import Partial
 
 from jaxneuro import compat
 from jaxneuro.fit import Fit
-from jaxneuro.types import Array, Axis, Inputs, Status
+from jaxneuro.types import Array, Axis, Device, Inputs, Status
 
 _CACHE_SIZE = 32
 _engines: "OrderedDict[tuple, Engine]" = OrderedDict()
@@ -82,7 +82,7 @@ def get_engine(
     selects: tuple[Partial, ...],
     width: int,
     lanes: int,
-    devices: Sequence[jax.Device],
+    devices: Sequence[Device],
 ) -> tuple[Engine, bool]:
     """The engine for these shapes, built or from before; and whether it was built now.
 
@@ -202,7 +202,7 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
         programs.append(lowered(finish, (whole, split), split, on_all[0], blanks))
     with ThreadPoolExecutor() as pool:  # XLA compiles outside the interpreter's lock
         built = list(pool.map(lambda program: program.compile(), programs))
-    advancing, starting, finishing = built if len(built) == 3 else (built[0], None, None)
+    advancing, starting, finishing = (*built, None, None)[:3]
     memory = advancing.memory_analysis()
     scratch = 0 if memory is None else memory.temp_size_in_bytes + memory.output_size_in_bytes
 

@@ -13,6 +13,7 @@ import optax
 
 from jaxneuro import scaling
 from jaxneuro.losses import Loss, as_loss, weighted_mean
+from jaxneuro.minibatch import draw, in_blocks
 from jaxneuro.optimizers import Proximal
 from jaxneuro.penalties import Penalty
 from jaxneuro.types import Array, Inputs, Model, Params, Result, Status, Warned
@@ -216,7 +217,7 @@ def make_fit(
     def step(inputs: Inputs, state: FitState) -> FitState:
         inputs = clean(inputs)
         if batch:
-            inputs = _draw(inputs, state, batch)
+            inputs = draw(inputs, state.mass, state.steps, batch)  # pyright: ignore
         hyper, params = inputs.hyper, state.params
         scale = scaling.ablate(state.scaling, inputs.features)
         both, gradient = jax.value_and_grad(objective, has_aux=True)(params, scale, inputs)
@@ -293,7 +294,7 @@ def make_fit(
     def result(inputs: Inputs, state: FitState) -> Result:
         inputs = clean(inputs)
         params = raw(state.best_params, scaling.ablate(state.scaling, inputs.features))
-        prediction = _in_blocks(lambda x: output(params, x), inputs.x, batch)
+        prediction = in_blocks(lambda x: output(params, x), inputs.x, batch)
         prediction = _align(prediction, inputs.y, loss)
         if scores is None:
             found = {"loss": weighted_mean(loss(prediction, inputs.y), inputs.held_out)}
@@ -312,7 +313,7 @@ def make_fit(
         )
 
     def predict(params: Params, x: Array) -> Array:
-        return loss.response(_in_blocks(lambda part: output(params, part), x, batch))
+        return loss.response(in_blocks(lambda part: output(params, part), x, batch))
 
     return Fit(init, step, lambda state: state.status, result, predict, model, loss, stop)
 
@@ -344,29 +345,3 @@ def _align(prediction: Array, y: Array, loss: Loss) -> Array:
             return prediction
         wanted = "y's own shape; an axis such as axes.targets may be missing"
     raise ValueError(f"the model predicts {prediction.shape} and y is {y.shape}: expected {wanted}")
-
-
-def _draw(inputs: Inputs, state: FitState, batch: int) -> Inputs:
-    """A minibatch: one sample from each of `batch` equal shares of the cumulative weight."""
-    mass = state.mass
-    assert mass is not None
-    key = jax.random.fold_in(inputs.key, state.steps + 1)
-    shares = (jnp.arange(batch) + jax.random.uniform(key, (batch,))) / batch
-    chosen = jnp.searchsorted(mass, shares * mass[-1], side="right")
-    chosen = jnp.minimum(chosen, mass.shape[0] - 1)
-    return inputs._replace(
-        x=inputs.x[chosen],
-        y=inputs.y[chosen],
-        weight=(inputs.weight[chosen] > 0).astype(inputs.weight.dtype),
-        validation=inputs.validation[chosen],
-    )
-
-
-def _in_blocks(function: Callable[[Array], Array], x: Array, size: int | None) -> Array:
-    """`function` over blocks of samples, so that a large forward pass fits in memory."""
-    if size is None or size >= x.shape[0]:
-        return function(x)
-    blocks = -(-x.shape[0] // size)
-    padded = jnp.pad(x, ((0, blocks * size - x.shape[0]), *[(0, 0)] * (x.ndim - 1)))
-    out = jax.lax.map(function, padded.reshape(blocks, size, *x.shape[1:]))
-    return out.reshape(blocks * size, *out.shape[2:])[: x.shape[0]]

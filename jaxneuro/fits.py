@@ -16,13 +16,13 @@ class Selection(NamedTuple):
 
     Attributes:
       over: names of the axes chosen among.
-      index: (*rest, len(over)) which index of each.
+      chosen: (*rest, len(over)) which index of each.
       values: by name, (*rest) the labels at these indices.
       score: (*rest) the mean score there; NaN where no candidate has one.
     """
 
     over: tuple[str, ...]
-    index: np.ndarray
+    chosen: np.ndarray
     values: Mapping[str, np.ndarray]
     score: np.ndarray
 
@@ -80,9 +80,7 @@ class Fits:
     def statuses(self) -> dict[str, int]:
         """How many fits ended how, by lower-case name of the status."""
         found, counts = np.unique(self.status, return_counts=True)
-        return {
-            Status(int(s)).name.lower(): int(n) for s, n in zip(found, counts, strict=True)
-        }
+        return {Status(int(s)).name.lower(): int(n) for s, n in zip(found, counts, strict=True)}
 
     def select(
         self, over: Sequence[str], score: str | None = None, mean: Sequence[str] = ("fold",)
@@ -193,6 +191,4 @@ def _optional(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(
-            f'{module} is not installed: pip install "jaxneuro[tables]"'
-        ) from error
+        raise ImportError(f'{module} is not installed: pip install "jaxneuro[tables]"') from error

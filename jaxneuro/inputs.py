@@ -115,7 +115,7 @@ def stack_subjects(inputs: Sequence[Inputs]) -> Inputs:
 def make_key(key: int | jax.Array) -> jax.Array:
     """A typed key from a seed or a key. Only threefry: the others' `fold_in` differs under vmap."""
     if isinstance(key, int | np.integer):
-        key = jax.random.key(int(key), impl="threefry2x32")
+        return jax.random.key(int(key), impl="threefry2x32")
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.wrap_key_data(key, impl="threefry2x32")
     if str(jax.random.key_impl(key)) != "threefry2x32":

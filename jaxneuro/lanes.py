@@ -1,7 +1,7 @@
 """Many fits: rows of axis indices flow through a fixed number of lanes, refilled as fits end."""
 
+import itertools
 import math
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,12 +16,13 @@ from jaxneuro.engine import Engine, get_engine, selects_of
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_key
-from jaxneuro.planner import Plan, plan_lanes
+from jaxneuro.planner import Plan, available_bytes, plan_lanes
+from jaxneuro.results import Results
 from jaxneuro.store import Store, fingerprint
-from jaxneuro.types import Axis, Inputs
+from jaxneuro.types import Axis, Device, Inputs
 
 _SECONDS_A_CALL = 0.05  # between looks at who is done: dear enough not to look all the time
-_CHUNK_SECONDS = 10.0  # results wait at most so long for the disk
+_FEW = 4  # fits on a device that are not worth a plan
 
 
 def fit_many(
@@ -34,7 +35,7 @@ def fit_many(
     lanes: int | str = "auto",
     keep: str = "all",
     out: Any = None,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Device] | None = None,
     progress: bool | None = None,
 ) -> Fits:
     """Runs a fit for every combination of axis indices, in one compiled program.
@@ -75,6 +76,8 @@ def fit_many(
     first = _outer_inputs(inputs, outer, chosen[0][: len(outer)])
     compile_seconds = 0.0
     selects = selects_of([axis for axis in axes if not axis.outer])
+    if lanes == "auto" and len(chosen) <= _FEW * len(devices):
+        lanes = -(-len(chosen) // len(devices))  # planning would take longer than it saves
     if lanes == "auto":
         lanes = plan_lanes(fit, first, axes, len(chosen), lanes, devices).lanes
         compile_seconds = time.perf_counter() - begun
@@ -82,8 +85,14 @@ def fit_many(
         raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
     engine, built = get_engine(fit, first, selects, len(axes), int(lanes), devices)
     compile_seconds += engine.compile_seconds if built else 0.0
+    available = available_bytes(devices[0])
+    if engine.temporary_bytes > available:
+        raise MemoryError(
+            f"{lanes} lanes need {engine.temporary_bytes / 1e9:.2f} GB on each device and "
+            f"{available / 1e9:.2f} GB are free: fewer lanes, make_fit(batch=...) or fewer samples"
+        )
 
-    results = _Results(engine.result, len(chosen), len(devices), keep == "all", progress)
+    results = Results(engine.result, len(chosen), len(devices), keep == "all", progress)
     if out is not None:
         results.resume(Store(out, _run_facts(fit, inputs, axes, chosen, int(lanes), keep)))
     order = np.lexsort(chosen[:, : len(outer)].T[::-1]) if outer else np.arange(len(chosen))
@@ -95,9 +104,7 @@ def fit_many(
             _run_group(engine, own, engine.place(selects), chosen, members, results, fit)
     finally:
         results.flush()
-    return _assemble(
-        results, axes, chosen, rows is None, engine, begun, compile_seconds
-    )
+    return _assemble(results, axes, chosen, rows is None, engine, begun, compile_seconds)
 
 
 def plan(
@@ -107,16 +114,14 @@ def plan(
     *,
     rows=None,
     lanes: int | str = "auto",
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Device] | None = None,
 ) -> Plan:
     """What `fit_many` would do: fits, lanes, memory, compilations. Nothing is fitted."""
     axes = flatten_axes(axes)
     chosen = _rows(axes, rows)
     outer = [axis for axis in axes if axis.outer]
     first = _outer_inputs(inputs, outer, chosen[0][: len(outer)])
-    return plan_lanes(
-        fit, first, axes, len(chosen), lanes, tuple(devices or jax.local_devices())
-    )
+    return plan_lanes(fit, first, axes, len(chosen), lanes, tuple(devices or jax.local_devices()))
 
 
 def _run_group(
@@ -125,7 +130,7 @@ def _run_group(
     selects: Any,
     rows: np.ndarray,
     members: np.ndarray,
-    results: "_Results",
+    results: Results,
     fit: Fit,
 ) -> None:
     """Runs the rows `members`, which share their outer indices."""
@@ -181,67 +186,6 @@ class _Stride:
             self.most = int(np.clip(self.typical / 8, 4, 200))
 
 
-class _Results:
-    """Host arrays of all fits' results; to disk as well where there is a store."""
-
-    def __init__(
-        self, shapes: Any, fits: int, devices: int, params: bool, progress: bool | None
-    ):
-        self.params = params
-        shapes = self.kept(shapes)
-        leaves, self.structure = jax.tree.flatten(shapes)
-        self.leaves = [np.zeros((fits, *leaf.shape), leaf.dtype) for leaf in leaves]
-        paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(shapes)]
-        self.names = [jax.tree_util.keystr(path) for path in paths]
-        self.done = np.zeros(fits, bool)
-        self.unwritten: list[int] = []
-        self.store: Store | None = None
-        self.lane_steps, self.devices = 0, devices
-        self.progress = sys.stderr.isatty() if progress is None else progress
-        self.begun = self.written = self.shown = time.monotonic()
-        self.before = 0
-
-    def kept(self, result: Any) -> Any:
-        return result if self.params else result._replace(params=None)
-
-    def resume(self, store: Store) -> None:
-        self.store = store
-        for chunk in store.chunks():
-            for leaf, name in zip(self.leaves, self.names, strict=True):
-                leaf[chunk["fit"]] = chunk[name]
-            self.done[chunk["fit"]] = True
-        self.before = int(self.done.sum())
-
-    def add(self, fits: np.ndarray, found: Any) -> None:
-        for leaf, new in zip(self.leaves, jax.tree.leaves(found), strict=True):
-            leaf[fits] = new
-        self.done[fits] = True
-        if self.store is not None:
-            self.unwritten.extend(int(i) for i in fits)
-            if time.monotonic() - self.written > _CHUNK_SECONDS:
-                self.flush()
-
-    def flush(self) -> None:
-        if self.store is not None and self.unwritten:
-            fits = np.asarray(sorted(self.unwritten))
-            parts = {n: a[fits] for n, a in zip(self.names, self.leaves, strict=True)}
-            self.store.append({"fit": fits, **parts})
-            self.unwritten.clear()
-        self.written = time.monotonic()
-
-    def show(self, pending: int) -> None:
-        now = time.monotonic()
-        done, fits = int(self.done.sum()) + int(pending), len(self.done)
-        if not self.progress or (now - self.shown < 1 and done < fits):
-            return
-        self.shown = now
-        rate = (done - self.before) / max(now - self.begun, 1e-9)
-        left = f"{(fits - done) / rate:.0f} s left" if rate else "…"
-        end = "\n" if done == fits else ""
-        sys.stderr.write(f"\r{done}/{fits} fits, {rate:.3g} a second, {left}\x1b[K{end}")
-        sys.stderr.flush()
-
-
 def _assemble(results, axes, rows, product, engine, begun, compile_seconds) -> Fits:
     shape = tuple(axis.size for axis in axes) if product else (len(rows),)
     leaves = [leaf.reshape(*shape, *leaf.shape[1:]) for leaf in results.leaves]
@@ -275,7 +219,7 @@ def flatten_axes(axes: Iterable[Axis | Iterable[Axis]]) -> list[Axis]:
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
         raise ValueError(f"axes: {double} appear more than once; every axis needs its own name")
-    if any(a.outer and not b.outer for b, a in zip(flat, flat[1:], strict=False)):
+    if any(a.outer and not b.outer for b, a in itertools.pairwise(flat)):
         raise ValueError(f"axes: outer axes come first; the order is {names}")
     return flat
 

@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.engine import lane_memory, selects_of
 from jaxneuro.fit import Fit
-from jaxneuro.types import Axis, Inputs
+from jaxneuro.types import Axis, Device, Inputs
 
 _MOST_LANES = 1024
 _CACHE_SHARE = 0.4  # of the last level, which is often shared with others
@@ -65,7 +66,7 @@ def plan_lanes(
     axes: Sequence[Axis],
     fits: int,
     lanes: int | str,
-    devices: Sequence[jax.Device],
+    devices: Sequence[Device],
 ) -> Plan:
     """Plans the lanes of one group of inner rows.
 
@@ -117,7 +118,7 @@ def plan_lanes(
     )
 
 
-def _cached_lanes(device: jax.Device, each: int) -> int:
+def _cached_lanes(device: Device, each: int) -> int:
     if device.platform != "cpu":
         return _MOST_LANES
     fit = max(1, int(_CACHE_SHARE * cache_bytes() / each))
@@ -145,7 +146,7 @@ def cache_bytes() -> int:
     return max(sizes, default=16 * 2**20)
 
 
-def available_bytes(device: jax.Device) -> int:
+def available_bytes(device: Device) -> int:
     """Memory that is free for one device: its own, or what the machine and the cgroup allow."""
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:
@@ -155,9 +156,10 @@ def available_bytes(device: jax.Device) -> int:
         with open("/proc/meminfo") as file:
             lines = dict(line.split(":") for line in file)
         free.append(int(lines["MemAvailable"].split()[0]) * 1024)
-        with open("/sys/fs/cgroup/memory.max") as limit, open(
-            "/sys/fs/cgroup/memory.current"
-        ) as used:
+        with (
+            open("/sys/fs/cgroup/memory.max") as limit,
+            open("/sys/fs/cgroup/memory.current") as used,
+        ):
             free.append(int(limit.read()) - int(used.read()))
     except (OSError, ValueError, KeyError):
         pass
@@ -165,7 +167,7 @@ def available_bytes(device: jax.Device) -> int:
 
 
 def _bytes_of(tree) -> int:
-    leaves = [a for a in jax.tree.leaves(tree) if not jax.dtypes.issubdtype(
+    leaves = [a for a in jax.tree.leaves(tree) if not jnp.issubdtype(
         a.dtype, jax.dtypes.prng_key
     )]  # fmt: skip
     return sum(int(np.prod(a.shape)) * a.dtype.itemsize for a in leaves)

@@ -42,10 +42,10 @@ def ablate(scaling: Scaling | None, features: Array | None) -> Scaling | None:
 
 def fold(params: Params, layer: tuple[str, ...], scaling: Scaling) -> Params:
     """Parameters for scaled features -> the same function of the raw features."""
-    if len(layer) > 1:
-        inner = fold(params[layer[0]], layer[1:], scaling)
-        return {**params, layer[0]: inner}
-    dense = params[layer[0]]
+    name, *deeper = layer
+    if deeper:
+        return {**params, name: fold(params[name], tuple(deeper), scaling)}
+    dense = params[name]
     kernel = dense["kernel"] * scaling.gain[:, None]
     bias = dense["bias"] - scaling.mean @ kernel
-    return {**params, layer[0]: {**dense, "kernel": kernel, "bias": bias}}
+    return {**params, name: {**dense, "kernel": kernel, "bias": bias}}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 
 Array = jax.Array
+Device = Any  # a jax.Device, which type checkers take for a variable
 Params = Any  # a pytree of arrays; with Flax linen, nested dicts keyed by layer name
 
 

@@ -25,8 +25,8 @@ def from_linen(module: nn.Module, first_layer: tuple[str, ...] | None = None) ->
         others = sorted(set(variables) - {"params"})
         if others:
             raise ValueError(
-                f"from_linen: {type(module).__name__} keeps {others} beside params; a fit is a pure "
-                "function of its parameters, so use layers without state (LayerNorm for BatchNorm)"
+                f"from_linen: {type(module).__name__} keeps {others} beside params; a fit is a "
+                "pure function of its parameters: use layers without state (LayerNorm, not BatchNorm)"
             )
         return variables["params"]
 
@@ -54,8 +54,8 @@ def from_nnx(
         _, params, others = nnx.split(build(nnx.Rngs(params=key)), nnx.Param, ...)
         if nnx.to_pure_dict(others):
             raise ValueError(
-                "from_nnx: the module keeps state beside nnx.Param; a fit is a pure function of its "
-                "parameters, so use layers without state (LayerNorm for BatchNorm)"
+                "from_nnx: the module keeps state beside nnx.Param; a fit is a pure function "
+                "of its parameters: use layers without state (LayerNorm, not BatchNorm)"
             )
         return nnx.to_pure_dict(params)
 

@@ -45,6 +45,7 @@ class LbfgsState(NamedTuple):
 
 def _descent(gradient: Array, moves: Array, bends: Array, curvature: Array) -> Array:
     """-H·gradient by the two-loop recursion; empty slots (curvature 0) change nothing."""
+
     def backward(q, pair):
         move, bend, curve = pair
         alpha = curve * jnp.dot(move, q)
@@ -153,6 +154,4 @@ def lbfgs(memory: int = 10) -> optax.GradientTransformationExtraArgs:
         )
         return unravel(new.point + new.step * new.direction - trial), new
 
-    return optax.GradientTransformationExtraArgs(init, update)
-
-
+    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
