@@ -24,6 +24,7 @@ from jaxneuro.fit import Fit, Stop, make_fit
 from jaxneuro.fits import Fits, Selection
 from jaxneuro.inputs import make_inputs, stack_subjects
 from jaxneuro.lanes import fit_many, plan
+from jaxneuro.protocol import protocol
 from jaxneuro.types import Axis, Inputs, Model, Status, Warned
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "optimizers",
     "penalties",
     "plan",
+    "protocol",
     "splits",
     "stack_subjects",
 ]

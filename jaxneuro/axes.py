@@ -5,6 +5,7 @@ one that moves `y` (`permutations`, `shifts`) comes before. Arrays go in as leav
 new values of the same shape never recompile.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -19,7 +20,8 @@ from jaxneuro.types import Array, Axis, Inputs
 
 def targets(size: int, labels: Sequence | None = None, name: str = "target") -> Axis:
     """One fit for each column of `y` (sample, target): neurons, voxels, electrodes; `x` shared."""
-    return Axis(name, _positive(name, size), _take_target, _labels(name, size, labels))
+    select = Partial(_TakeTarget(_positive(name, size)))
+    return Axis(name, size, select, _labels(name, size, labels))
 
 
 def folds(train, test=None, labels: Sequence | None = None, name: str = "fold") -> Axis:
@@ -46,6 +48,8 @@ def folds(train, test=None, labels: Sequence | None = None, name: str = "fold") 
         )
     for i, (fitted, scored) in enumerate(zip(train, test, strict=True)):
         for part, values in (("train", fitted), ("test", scored)):
+            if not np.isfinite(values).all() or (values < 0).any():
+                raise ValueError(f"{name} {i}: the {part} part has weights that are not 0 or more")
             if not (values > 0).any():
                 raise ValueError(f"{name} {i}: the {part} part is empty")
         if ((fitted > 0) & (scored > 0)).any():
@@ -58,11 +62,14 @@ def grid(**values: Sequence[float]) -> tuple[Axis, ...]:
     """An axis for each hyper-parameter: `grid(l2=[0.01, 0.1], learning_rate=[0.1, 1])`."""
     made = []
     for name, points in values.items():
-        points = np.asarray(points, np.float32)
-        if points.ndim != 1 or not len(points) or not np.isfinite(points).all():
+        points = np.asarray(points)
+        if points.dtype.kind not in "iuf" or points.ndim != 1 or not np.isfinite(points).all():
             raise ValueError(f"grid: {name} must be a list of finite numbers, not {values[name]!r}")
+        points = points.astype(np.float32)
         select = Partial(_SetHyper(name), jnp.asarray(points))
-        made.append(Axis(name, len(points), select, tuple(float(v) for v in values[name])))
+        made.append(
+            Axis(name, _positive(name, len(points)), select, tuple(float(v) for v in values[name]))
+        )
     return tuple(made)
 
 
@@ -73,7 +80,8 @@ def seeds(size: int, name: str = "seed") -> Axis:
 
 def subjects(size: int, labels: Sequence | None = None, name: str = "subject") -> Axis:
     """One fit for each subject or session of `stack_subjects`: an outer axis."""
-    return Axis(name, _positive(name, size), _take_subject, _labels(name, size, labels), outer=True)
+    select = _TakeSubject(_positive(name, size))
+    return Axis(name, size, select, _labels(name, size, labels), outer=True)
 
 
 def permutations(size: int, seed: int = 0, groups=None, name: str = "permutation") -> Axis:
@@ -92,9 +100,11 @@ def permutations(size: int, seed: int = 0, groups=None, name: str = "permutation
 
 
 def shifts(size: int, least: int, seed: int = 0, name: str = "shift") -> Axis:
-    """`y` rolled in time by at least `least` samples: a null that keeps autocorrelation. Index 0
-    is not shifted."""
-    select = Partial(_shift, make_key(seed), jnp.asarray(_positive("least", least)))
+    """`y` rolled in time by at least `least` samples (of those used; half of them where that is
+    less): a null that keeps autocorrelation. Index 0 is not shifted."""
+    if int(least) != least or least < 1:
+        raise ValueError(f"axis {name!r}: least is {least}, must be a whole number from 1")
+    select = Partial(_shift, make_key(seed), jnp.asarray(int(least)))
     return Axis(name, 1 + _positive(name, size), select, tuple(range(1 + size)))
 
 
@@ -126,11 +136,17 @@ def bootstraps(size: int, seed: int = 0, groups=None, name: str = "bootstrap") -
     return Axis(name, _positive(name, size), select, tuple(range(size)))
 
 
-def _take_target(inputs: Inputs, index: Array) -> Inputs:
-    return inputs._replace(y=inputs.y[:, index])
+class _TakeTarget(NamedTuple):
+    size: int
+
+    def __call__(self, inputs: Inputs, index: Array) -> Inputs:
+        if inputs.y.ndim < 2 or inputs.y.shape[1] < self.size:  # an index too large is clamped
+            raise ValueError(f"{self.size} targets, and y is {inputs.y.shape}: (sample, target)")
+        return inputs._replace(y=inputs.y[:, index])
 
 
 def _take_fold(train: Array, test: Array, inputs: Inputs, index: Array) -> Inputs:
+    _check_samples("the folds are", train.shape[1], inputs)
     there = inputs.weight > 0
     return inputs._replace(
         weight=inputs.weight * train[index], held_out=jnp.where(there, test[index], 0)
@@ -149,9 +165,17 @@ def _same(inputs: Inputs, index: Array) -> Inputs:
     return inputs
 
 
-def _take_subject(inputs: Inputs, index: Any) -> Inputs:
-    fields = ("x", "y", "weight", "held_out", "validation")
-    return inputs._replace(**{name: getattr(inputs, name)[index] for name in fields})
+class _TakeSubject(NamedTuple):
+    size: int
+
+    def __call__(self, inputs: Inputs, index: Any) -> Inputs:
+        if inputs.weight.ndim != 2 or len(inputs.weight) < self.size:
+            raise ValueError(
+                f"{self.size} subjects, and the inputs have {inputs.weight.shape} weights: it takes "
+                "(subject, sample), as from stack_subjects"
+            )
+        fields = ("x", "y", "weight", "held_out", "validation")
+        return inputs._replace(**{name: getattr(inputs, name)[index] for name in fields})
 
 
 def _used(inputs: Inputs) -> Array:
@@ -159,6 +183,8 @@ def _used(inputs: Inputs) -> Array:
 
 
 def _permute(key: Array, groups: Array | None, inputs: Inputs, index: Array) -> Inputs:
+    if groups is not None:
+        _check_samples("groups are", len(groups), inputs)
     used, place = _used(inputs), jnp.arange(inputs.y.shape[0])
     group = jnp.where(used, 1 if groups is None else groups + 1, 0)
     rank = jax.random.permutation(jax.random.fold_in(key, index), place)
@@ -171,6 +197,7 @@ def _permute(key: Array, groups: Array | None, inputs: Inputs, index: Array) -> 
 def _shift(key: Array, least: Array, inputs: Inputs, index: Array) -> Inputs:
     used, place = _used(inputs), jnp.arange(inputs.y.shape[0])
     count = used.sum()
+    least = jnp.minimum(least, count // 2)  # further is nearer, the other way round
     room = jnp.maximum(count - 2 * least + 1, 1)
     offset = least + jax.random.randint(jax.random.fold_in(key, index), (), 0, room)
     offset = jnp.where(index > 0, offset, 0)
@@ -180,6 +207,9 @@ def _shift(key: Array, least: Array, inputs: Inputs, index: Array) -> Inputs:
 
 
 def _take_features(kept: Array, inputs: Inputs, index: Array) -> Inputs:
+    features = math.prod(inputs.x.shape[1:])
+    if kept.shape[1] != features:
+        raise ValueError(f"kept is for {kept.shape[1]} features, and x has {features}")
     return inputs._replace(features=kept[index])
 
 
@@ -187,6 +217,8 @@ class _Bootstrap(NamedTuple):
     groups: int | None
 
     def __call__(self, key: Array, groups: Array | None, inputs: Inputs, index: Array) -> Inputs:
+        if groups is not None:
+            _check_samples("groups are", len(groups), inputs)
         samples = inputs.weight.shape[0]
         size = self.groups or samples
         member = jnp.arange(samples) if groups is None else groups
@@ -199,7 +231,7 @@ class _Bootstrap(NamedTuple):
 
 
 def _positive(name: str, size: int) -> int:
-    if int(size) != size or size < 1:
+    if not isinstance(size, int | np.integer) or size < 1:
         raise ValueError(f"axis {name!r}: size is {size}, must be a whole number from 1")
     return int(size)
 
@@ -210,6 +242,11 @@ def _labels(name: str, size: int, labels: Sequence | None) -> tuple | None:
     if len(labels) != size:
         raise ValueError(f"axis {name!r}: {len(labels)} labels for {size} indices")
     return tuple(labels)
+
+
+def _check_samples(what: str, samples: int, inputs: Inputs) -> None:
+    if samples != inputs.weight.shape[0]:
+        raise ValueError(f"{what} for {samples} samples, and there are {inputs.weight.shape[0]}")
 
 
 def _group_numbers(groups) -> Array | None:

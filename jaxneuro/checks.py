@@ -4,12 +4,34 @@ import hashlib
 import re
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxneuro.fit import Fit
+from jaxneuro.store import fingerprint
 from jaxneuro.types import Axis, Inputs
+
+
+def check_axes(inputs: Inputs, axes: Sequence[Axis]) -> Inputs:
+    """The inputs of one fit; outer axes are applied to the arrays, the others to shapes only.
+
+    Raises:
+      ValueError: names the axis that does not go with the inputs.
+    """
+    index = jax.ShapeDtypeStruct((), np.int32)
+    for axis in axes:
+        try:
+            made = axis.select(inputs, 0) if axis.outer else jax.eval_shape(
+                axis.select, inputs, index
+            )  # fmt: skip
+        except Exception as error:
+            raise ValueError(f"axis {axis.name!r}: {error}") from error
+        if not isinstance(made, Inputs):
+            raise ValueError(f"axis {axis.name!r}: select returns {type(made)}, must be Inputs")
+        inputs = made
+    return inputs
 
 
 def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
@@ -21,13 +43,18 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
     Raises:
       ValueError: names the field, the place and the value.
     """
+    check_axes(inputs, axes)
+    first = check_axes(inputs, [axis for axis in axes if axis.outer])
     y = np.asarray(inputs.y)
     loss = fit.loss
     with jax.default_device(jax.local_devices(backend="cpu")[0]):
         valid = np.asarray(loss.valid(y))
     if y.dtype.kind == "f":
         valid = valid | np.isnan(y)
-    samples = 1 + sum(axis.outer for axis in axes)  # subjects come in front of samples
+    samples = 1 + y.ndim - first.y.ndim  # subjects come in front of samples
+    used = sum(np.asarray(w) for w in (inputs.weight, inputs.held_out, inputs.validation)) > 0
+    if used.ndim == samples:
+        valid = valid | ~used.reshape(*used.shape, *[1] * (y.ndim - samples))
     by_target = valid.all(axis=tuple(range(samples)))
     if not by_target.all():
         at = tuple(int(i) for i in np.argwhere(~valid)[0])
@@ -41,18 +68,19 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
         told = f"{told}; {bad} of {by_target.size} targets will end as bad_data"
         warnings.warn(told, stacklevel=3)
     if loss.labels:
-        _check_labels(fit, inputs, y, samples)
+        _check_labels(fit, inputs, first.x, y, samples)
 
 
-def _check_labels(fit: Fit, inputs: Inputs, y: np.ndarray, samples: int) -> None:
+def _check_labels(fit: Fit, inputs: Inputs, x: Any, y: np.ndarray, samples: int) -> None:
     if y.ndim != samples and y.ndim != samples + 1:
         raise ValueError(f"y has shape {y.shape}: class labels are (sample,)")
-    found = np.unique(y[np.asarray(inputs.weight) > 0])
+    fitted = np.asarray(inputs.weight) > 0
+    found = y[fitted] if fitted.ndim == samples else y
+    found = np.unique(found[np.isfinite(found)])
     if len(found) < 2:
         raise ValueError(f"y has one class only ({found}) among the samples to fit")
-    x = np.asarray(inputs.x[:1] if samples == 1 else inputs.x[0][:1])
-    params = jax.eval_shape(fit.model.init, inputs.key, x)
-    classes = jax.eval_shape(fit.model.apply, params, x).shape[-1]
+    params = jax.eval_shape(fit.model.init, inputs.key, x[:1])
+    classes = jax.eval_shape(fit.model.apply, params, x[:1]).shape[-1]
     if found[-1] >= classes:
         raise ValueError(
             f"y has label {int(found[-1])}, and the model predicts {classes} classes: "
@@ -75,5 +103,6 @@ def fit_text(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> str:
         return fit.result(chosen, state)
 
     row = np.zeros(len(axes), np.int32)
-    text = str(jax.make_jaxpr(one)(inputs, selects, row))
-    return hashlib.sha256(re.sub(r"0x[0-9a-f]+", "", text).encode()).hexdigest()
+    program = jax.make_jaxpr(one)(inputs, selects, row)
+    text = re.sub(r"0x[0-9a-f]+", "", str(program)) + fingerprint(program.consts)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,7 +1,9 @@
 """Nested selection without leakage: search on inner folds, refit, score once on the outer fold."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,7 @@ def search(
     grid: Sequence[Axis] = (),
     *,
     score: str | None = None,
+    out: str | os.PathLike | None = None,
     **options: Any,
 ) -> Search:
     """Chooses hyper-parameters for each target and outer fold by inner folds, and refits.
@@ -65,6 +68,7 @@ def search(
         part. With no or a single point in `grid`, the inner folds are not run.
       grid: hyper-parameters to choose among, from `axes.grid`.
       score: which of the fit's scores; None: the only one.
+      out: a folder as for `fit_many`, of two: `search` and `refit`.
       options: handed to `fit_many` (key, lanes, devices, progress).
     """
     axes, grid = flatten_axes(axes), tuple(grid)
@@ -88,12 +92,14 @@ def search(
         place = np.indices((*lead, outer, inner, *points))
         ahead, (o, i), behind = np.split(place, [len(lead), len(lead) + 2])
         wanted = rows(*ahead, o * (inner + 1) + i, *behind)
-        searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", **options)
+        folder = out and Path(out) / "search"
+        searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", out=folder, **options)
         searched = searched.shaped((*axes, outer_axis, labelled("inner", inner), *grid))
         selection = searched.select([axis.name for axis in grid], score, mean=("inner",))
         chosen = selection.chosen
     place = np.indices((*lead, outer))
     refit = place[-1] * (inner + 1) + inner
     behind = [chosen[..., g] for g in range(len(grid))]
-    found = fit_many(fit, inputs, every, rows=rows(*place[:-1], refit, *behind), **options)
+    wanted, folder = rows(*place[:-1], refit, *behind), out and Path(out) / "refit"
+    found = fit_many(fit, inputs, every, rows=wanted, out=folder, **options)
     return Search(searched, selection, found.shaped((*axes, outer_axis)))

@@ -80,11 +80,12 @@ def band_power(
         masks.append((frequencies >= low) & (frequencies < high))
         if not masks[-1].any():
             raise ValueError(f"band_power: no frequency of the transform lies in {name}")
-    padded = np.concatenate([np.zeros((window, x.shape[1])), x - x.mean(axis=0)])
     count, taper = len(x) // step, np.hanning(window)[:, None]
     out = np.empty((count, len(masks), x.shape[1]), np.float32)
     for i in range(count):
-        end = window + (i + 1) * step
-        power = np.square(np.abs(np.fft.rfft(padded[end - window : end] * taper, axis=0)))
+        past = x[max((i + 1) * step - window, 0) : (i + 1) * step]
+        segment = np.zeros((window, x.shape[1]))
+        segment[window - len(past) :] = past - past.mean(axis=0)  # the whole mean would look ahead
+        power = np.square(np.abs(np.fft.rfft(segment * taper, axis=0)))
         out[i] = [np.log(power[mask].mean(axis=0) + 1e-12) for mask in masks]
     return out

@@ -82,13 +82,16 @@ class Fit(NamedTuple):
 
 
 def clean(inputs: Inputs) -> Inputs:
-    """Missing samples (NaN in `y`) get a value and lose their weight. Idempotent."""
+    """Missing samples (NaN in `y`) get a value and lose their weight; infinite values of samples
+    that nobody uses get one too (zero times infinity is NaN). Idempotent."""
     if not jnp.issubdtype(inputs.y.dtype, jnp.floating):
         return inputs
     missing = jnp.isnan(inputs.y)
     gone = missing.reshape(missing.shape[0], -1).any(axis=1)
+    unused = (inputs.weight <= 0) & (inputs.held_out <= 0) & (inputs.validation <= 0)
+    idle = _spread(unused, inputs.y) & jnp.isinf(inputs.y)
     return inputs._replace(
-        y=jnp.where(missing, 0, inputs.y),
+        y=jnp.where(missing | idle, 0, inputs.y),
         weight=jnp.where(gone, 0, inputs.weight),
         held_out=jnp.where(gone, 0, inputs.held_out),
         validation=jnp.where(gone, 0, inputs.validation),
@@ -175,10 +178,12 @@ def make_fit(
 
     def objective(params: Params, scale: scaling.Scaling | None, inputs: Inputs):
         prediction = _align(output(raw(params, scale), inputs.x), inputs.y, loss)
-        each = loss(prediction, inputs.y)
-        value = weighted_mean(each, inputs.weight)
+        value = _mean_loss(loss, prediction, inputs.y, inputs.weight)
         value = sum((p.value(params, inputs.hyper) for p in smooth), value)
-        return value, weighted_mean(each, inputs.validation) if stop.patience else value
+        if not stop.patience:
+            return value, value
+        judged = jax.lax.stop_gradient(prediction)
+        return value, _mean_loss(loss, judged, inputs.y, inputs.validation)
 
     def init(inputs: Inputs) -> FitState:
         inputs = clean(inputs)
@@ -248,8 +253,8 @@ def make_fit(
         since_best = jnp.where(better, 0, state.since_best + 1)
         nonfinite = jnp.where(finite, 0, state.nonfinite + 1)
 
-        plateau = (since_reference >= stop.plateau) & bool(stop.plateau and not batch)
-        early = (since_best >= stop.patience) & bool(stop.patience)
+        plateau = finite & (since_reference >= stop.plateau) & bool(stop.plateau and not batch)
+        early = finite & (since_best >= stop.patience) & bool(stop.patience)
         limit = state.steps >= stop.max_steps
         # Ending above the start is no fit at all, whatever rule ended it.
         rose = finite & (value > first_loss + 1e-3 * jnp.abs(first_loss)) & (not batch)
@@ -297,11 +302,12 @@ def make_fit(
         prediction = in_blocks(lambda x: output(params, x), inputs.x, batch)
         prediction = _align(prediction, inputs.y, loss)
         if scores is None:
-            found = {"loss": weighted_mean(loss(prediction, inputs.y), inputs.held_out)}
+            found = {"loss": _mean_loss(loss, prediction, inputs.y, inputs.held_out)}
             found["loss"] = jnp.where((inputs.held_out > 0).any(), found["loss"], jnp.nan)
         else:
+            prediction, y = _only(inputs.held_out > 0, prediction, inputs.y)
             response = loss.response(prediction)
-            found = {name: s(inputs.y, response, inputs.held_out) for name, s in scores.items()}
+            found = {name: s(y, response, inputs.held_out) for name, s in scores.items()}
         return Result(
             params=params,
             status=state.status,
@@ -328,6 +334,16 @@ def _choose(which: Array, new: Any, old: Any) -> Any:
 
 def _spread(mask: Array, y: Array) -> Array:
     return jnp.broadcast_to(mask.reshape(-1, *[1] * (y.ndim - 1)), y.shape)
+
+
+def _only(mask: Array, prediction: Array, y: Array) -> tuple[Array, Array]:
+    """Zeros where `mask` (sample,) is false: 0 · inf is NaN, so what a sample left out predicts
+    or holds (an overflow, an impossible value) would else reach the others."""
+    return jnp.where(_spread(mask, prediction), prediction, 0), jnp.where(_spread(mask, y), y, 0)
+
+
+def _mean_loss(loss: Loss, prediction: Array, y: Array, weight: Array) -> Array:
+    return weighted_mean(loss(*_only(weight > 0, prediction, y)), weight)
 
 
 def _align(prediction: Array, y: Array, loss: Loss) -> Array:

@@ -127,13 +127,18 @@ def make_key(key: int | jax.Array) -> jax.Array:
 
 
 def _array(name: str, value) -> np.ndarray:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # lists of different lengths
+        raise ValueError(
+            f"{name} is not a rectangular array: pad its rows, or use stack_subjects"
+        ) from error
     if array.dtype == bool:
         return array.astype(np.float32)
     if array.dtype.kind not in "iuf":
         raise ValueError(
             f"{name} has dtype {array.dtype}: it must be numbers in a rectangular array "
-            "(lists of different lengths become objects: pad them, or use stack_subjects)"
+            "(rows of different lengths: pad them, or use stack_subjects)"
         )
     if name == "x" or array.dtype.kind == "f":
         wide = jax.config.jax_enable_x64 and array.dtype == np.float64  # pyright: ignore

@@ -118,6 +118,7 @@ def plan(
 ) -> Plan:
     """What `fit_many` would do: fits, lanes, memory, compilations. Nothing is fitted."""
     axes = flatten_axes(axes)
+    checks.check_axes(inputs, axes)
     chosen = _rows(axes, rows)
     outer = [axis for axis in axes if axis.outer]
     first = _outer_inputs(inputs, outer, chosen[0][: len(outer)])
@@ -188,10 +189,9 @@ class _Stride:
 
 def _assemble(results, axes, rows, product, engine, begun, compile_seconds) -> Fits:
     shape = tuple(axis.size for axis in axes) if product else (len(rows),)
-    leaves = [leaf.reshape(*shape, *leaf.shape[1:]) for leaf in results.leaves]
+    leaves = [leaf.reshape((*shape, *leaf.shape[1:])) for leaf in results.leaves]
     found = jax.tree.unflatten(results.structure, leaves)
-    new = np.flatnonzero(results.done)[: len(rows)]
-    moved = float((found.steps.ravel()[new] + 1).sum())
+    moved = float((found.steps.ravel()[~results.resumed] + 1).sum())
     return Fits(
         axes=tuple(axes) if product else (Axis("row", len(rows), lambda inputs, i: inputs),),
         params=found.params,
@@ -213,8 +213,13 @@ def _assemble(results, axes, rows, product, engine, begun, compile_seconds) -> F
 def flatten_axes(axes: Iterable[Axis | Iterable[Axis]]) -> list[Axis]:
     """Nested sequences of axes in one list; names must differ and outer axes come first."""
     flat: list[Axis] = []
-    for entry in axes:
+    for entry in [axes] if isinstance(axes, Axis) else axes:
+        if isinstance(entry, str) or not isinstance(entry, Iterable):
+            raise ValueError(f"axes: {entry!r} is no axis; take them from jaxneuro.axes")
         flat.extend([entry] if isinstance(entry, Axis) else flatten_axes(entry))
+    for axis in flat:
+        if axis.size < 1:
+            raise ValueError(f"axis {axis.name!r}: size is {axis.size}, must be at least 1")
     names = [axis.name for axis in flat]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:

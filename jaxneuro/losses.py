@@ -41,7 +41,7 @@ def weighted_mean(values: Array, weight: Array) -> Array:
     outputs evenly."""
     values = values.reshape(values.shape[0], -1).mean(axis=1)
     total = weight.sum()
-    return (weight * values).sum() / jnp.where(total > 0, total, 1)
+    return jnp.where(weight > 0, weight * values, 0).sum() / jnp.where(total > 0, total, 1)
 
 
 def _identity(prediction: Array) -> Array:
@@ -74,7 +74,7 @@ def _softplus_rate(prediction: Array) -> Array:
 
 
 def _is_label(y: Array) -> Array:
-    return (y >= 0) & (y == jnp.floor(y))
+    return _is_count(y)
 
 
 def _is_count(y: Array) -> Array:

@@ -23,6 +23,7 @@ class Results:
         paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(shapes)]
         self.names = [jax.tree_util.keystr(path) for path in paths]
         self.done = np.zeros(fits, bool)
+        self.resumed = np.zeros(fits, bool)
         self.unwritten: list[int] = []
         self.store: Store | None = None
         self.lane_steps, self.devices = 0, devices
@@ -39,6 +40,7 @@ class Results:
             for leaf, name in zip(self.leaves, self.names, strict=True):
                 leaf[chunk["fit"]] = chunk[name]
             self.done[chunk["fit"]] = True
+        self.resumed = self.done.copy()
         self.before = int(self.done.sum())
 
     def add(self, fits: np.ndarray, found: Any) -> None:

@@ -34,6 +34,7 @@ class _Cnn(nn.Module):
                 size,
                 kernel_init=self.kernel_init,
                 bias_init=self.bias_init(x.shape[1]),
+                param_dtype=x.dtype,
                 name="readout" if last else f"hidden_{i}",
             )
             x = layer(x) if last else nn.relu(layer(x))

@@ -25,13 +25,13 @@ class _Dense(nn.Module):
         x = x.reshape(x.shape[0], -1)
         for i, size in enumerate(self.hidden):
             layer = nn.Dense(
-                size, kernel_init=self.kernel_init,
-                bias_init=self.bias_init(x.shape[1]), name=f"hidden_{i}",
+                size, kernel_init=self.kernel_init, bias_init=self.bias_init(x.shape[1]),
+                param_dtype=x.dtype, name=f"hidden_{i}",
             )  # fmt: skip
             x = self.activation(layer(x))
         readout = nn.Dense(
-            self.outputs or 1, kernel_init=self.readout_init,
-            bias_init=self.bias_init(x.shape[1]), name="readout",
+            self.outputs or 1, kernel_init=self.readout_init, bias_init=self.bias_init(x.shape[1]),
+            param_dtype=x.dtype, name="readout",
         )  # fmt: skip
         return readout(x) if self.outputs else readout(x)[:, 0]
 
