@@ -7,9 +7,8 @@ from jax.tree_util import Partial
 from experiments import figures
 from experiments.report import Figure, Table
 from experiments.runs import Part, held_out
-from jaxneuro import Axis, axes, data, encoding, make_inputs, protocol
+from jaxneuro import Axis, axes, data, encoding, make_inputs, protocol, stack_subjects
 from jaxneuro.crossval import search
-from jaxneuro.splits import NestedSplits
 
 
 def _region(kept, inputs, index):
@@ -17,48 +16,30 @@ def _region(kept, inputs, index):
     return inputs._replace(y=inputs.y[:, index], features=kept[index])
 
 
-def _subject(member, inputs, index):
-    """Another: whose frames these are."""
-    return inputs._replace(hyper={**inputs.hyper, "own": member == index})
-
-
-def _borrow(shares, inputs, index):
-    """And a third, to choose along: what the other subjects' frames weigh; they are never scored."""
-    own = inputs.hyper["own"]
-    return inputs._replace(
-        weight=inputs.weight * jnp.where(own, 1, shares[index]), held_out=inputs.held_out * own
-    )
-
-
 def run(seed: int, quick: bool) -> Part:
-    """Ridge regressions, first 70 % of the frames -> last 30 %, regions × subjects at once."""
+    """Ridge regressions, first 70 % of the frames -> last 30 %, subjects × regions at once."""
     recording = data.resting_state("hcp")
     bold = recording.arrays["bold"].astype(np.float32)
     bold = bold[:2, :300, :20] if quick else bold
     subjects, frames, regions = bold.shape
     past = np.arange(frames) < 0.7 * frames
+    splits = protocol(frames, test=~past, series=True, folds=2 if quick else 4, gap=1)
     mean, spread = bold[:, past].mean(1, keepdims=True), bold[:, past].std(1, keepdims=True)
-    signals = ((bold - mean) / spread).reshape(subjects * frames, regions)
-    one = protocol(frames, test=~past, series=True, folds=2 if quick else 4, gap=5)
-    splits = NestedSplits(*(np.tile(w, (1, 1, subjects)) for w in one[:2]), one.names)
+    signals = (bold - mean) / spread
+    inputs = stack_subjects([make_inputs(one, one, key=seed) for one in signals])
 
     kept = 1 - np.eye(regions, dtype=np.float32)
     kept[np.arange(regions), np.arange(regions) ^ 1] = 0  # left and right alternate
     names = tuple(str(n) for n in recording.arrays["region_names"][:regions])
-    member = np.repeat(np.arange(subjects), frames)
-    shares = (0.0, 0.03, 0.06, 0.1)[: 2 if quick else None]
     found = search(
         encoding.linear(),
-        make_inputs(signals, signals, key=seed),
+        inputs,
         [
-            Axis("subject", subjects, Partial(_subject, jnp.asarray(member))),
+            axes.subjects(subjects, labels=range(1, subjects + 1)),
             Axis("region", regions, Partial(_region, jnp.asarray(kept)), names),
         ],
         splits,
-        [
-            *axes.grid(l2=[0.05]),
-            Axis("borrow", len(shares), Partial(_borrow, jnp.asarray(shares)), shares),
-        ],
+        axes.grid(l2=[0.01, 0.1] if quick else [0.01, 0.03, 0.1, 0.3]),
         score="r2",
     )
     r2 = held_out(found, "r2")[..., 0]
@@ -71,9 +52,7 @@ def run(seed: int, quick: bool) -> Part:
     rows.append(("all", np.median(r2), *np.percentile(r2, (10, 90))))
     part.tables.append(Table("Resting BOLD: a region from the others, homologue left out",
         ("subject", "median R²", "10th percentile", "90th percentile"), rows,
-        f"{found.total} fits; last 30 % of the frames held out. Each subject's own frames weigh 1 and "
-        "the other subjects' first 70 % a share chosen on inner folds "
-        f"({', '.join(map(str, shares))})."))  # fmt: skip
+        f"{found.total} fits; last 30 % of the frames held out."))  # fmt: skip
     part.figures.append(Figure("resting_state_r2",
         "Held-out R² of all regions and subjects; dashed: the median.",
         figures.histogram({"regions × subjects": r2.ravel()}, "held-out R²",

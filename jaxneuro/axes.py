@@ -171,7 +171,7 @@ class _TakeSubject(NamedTuple):
     def __call__(self, inputs: Inputs, index: Any) -> Inputs:
         if inputs.weight.ndim != 2 or len(inputs.weight) < self.size:
             raise ValueError(
-                f"{self.size} subjects, and the inputs have {inputs.weight.shape} weights: it takes "
+                f"{self.size} subjects, and weight is {inputs.weight.shape}: it takes "
                 "(subject, sample), as from stack_subjects"
             )
         fields = ("x", "y", "weight", "held_out", "validation")

@@ -34,6 +34,7 @@ def make_inputs(
       ValueError: names the field, the place and what to do.
     """
     x, y = _array("x", x), _array("y", y)
+    y = y.astype(x.dtype) if y.dtype.kind == "f" else y
     if x.ndim < 2:
         raise ValueError(
             f"x has shape {x.shape}; it must be (sample, *feature): for one feature pass x[:, None]"
@@ -116,6 +117,8 @@ def make_key(key: int | jax.Array) -> jax.Array:
     """A typed key from a seed or a key. Only threefry: the others' `fold_in` differs under vmap."""
     if isinstance(key, int | np.integer):
         return jax.random.key(int(key), impl="threefry2x32")
+    if not hasattr(key, "dtype"):
+        raise ValueError(f"key is {key!r}: it must be a whole number or a jax.random.key")
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.wrap_key_data(key, impl="threefry2x32")
     if str(jax.random.key_impl(key)) != "threefry2x32":

@@ -1,0 +1,228 @@
+"""A fit's bits depend on nothing but the fit: not on neighbours, order, devices, interruptions."""
+
+import signal
+
+import jax
+import numpy as np
+import pytest
+from helpers import (
+    LANES,
+    PAIRS,
+    POISSON,
+    STRENGTHS,
+    TARGETS,
+    assert_close,
+    assert_same_bits,
+    counts,
+    leaves,
+    problem,
+    python,
+    targets_and_grid,
+)
+
+from jaxneuro import Status, Warned, axes, fit_many
+from jaxneuro.lanes import _Stride
+from jaxneuro.results import Results
+
+GRID = len(STRENGTHS)
+every_pair = pytest.mark.parametrize("name", PAIRS)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """All fits of a pair, undisturbed."""
+    inputs, kept = problem(), {}
+
+    def run(name: str):
+        if name not in kept:
+            kept[name] = fit_many(PAIRS[name], inputs, targets_and_grid(), lanes=LANES)
+        return kept[name]
+
+    return run
+
+
+@every_pair
+def test_the_pairs_do_something(whole, name):
+    fits = whole(name)
+    assert not np.isin(fits.status, [Status.BAD_DATA, Status.DIVERGED, Status.RUNNING]).any()
+    kernels = [leaf for key, leaf in leaves(fits).items() if "kernel" in key]
+    assert all(len(np.unique(leaf, axis=0)) >= TARGETS * GRID * 2 // 3 for leaf in kernels)
+
+
+@every_pair
+def test_rows_in_another_order(whole, name):
+    expected = whole(name)
+    order = np.random.default_rng(1).permutation(len(expected))
+    fits = fit_many(
+        PAIRS[name], problem(), targets_and_grid(), rows=expected.rows[order], lanes=LANES
+    )
+    assert_same_bits(fits, expected, rows=order)
+
+
+@every_pair
+def test_some_of_the_rows(whole, name):
+    expected = whole(name)
+    some = np.array([5, 0, 17, 22])
+    fits = fit_many(
+        PAIRS[name], problem(), targets_and_grid(), rows=expected.rows[some], lanes=LANES
+    )
+    assert_same_bits(fits, expected, rows=some)
+    alone = fit_many(
+        PAIRS[name], problem(), targets_and_grid(), rows=expected.rows[17:18], lanes=LANES
+    )
+    assert_same_bits(alone, expected, rows=slice(17, 18))
+
+
+@every_pair
+def test_ill_neighbours(whole, name):
+    """Every second target is spoilt; the others, and those spoilt, fare as they would alone."""
+    _, y = counts()
+    y[:, 1] = np.nan
+    y[::3, 3] = np.nan
+    y[1, 5] = np.inf  # a fitted sample
+    y[:, 7] = 1e30
+    with pytest.warns(UserWarning, match="1 of 8 targets will end as bad_data"):
+        fits = fit_many(PAIRS[name], problem(y), targets_and_grid(), lanes=LANES)
+    sound = [0, 2, 4, 6]
+    rows = [target * GRID + i for target in sound for i in range(GRID)]
+    assert_same_bits(fits, whole(name), rows, rows)
+
+    assert (fits.status[1] == Status.BAD_DATA).all() and (fits.steps[1] == 0).all()
+    assert (fits.status[5] == Status.BAD_DATA).all() and (fits.steps[5] == 0).all()
+    assert np.isin(fits.status[3], [Status.BAD_DATA, Status.DIVERGED], invert=True).all()
+    assert np.isfinite(fits.loss[3]).all() and (fits.loss[3] != whole(name).loss[3]).all()
+
+
+def test_silent_neighbours(whole):
+    _, y = counts()
+    y[:, ::2] = 0
+    fits = fit_many(POISSON, problem(y), targets_and_grid(), lanes=LANES)
+    rows = [target * GRID + i for target in (1, 3, 5, 7) for i in range(GRID)]
+    assert_same_bits(fits, whole("poisson, lbfgs"), rows, rows)
+    assert (fits.warning[::2] == Warned.CONSTANT_TARGET).all()
+    assert np.isfinite(fits.loss).all()
+
+
+@pytest.mark.parametrize("name", ["mlp, adam", "mlp, minibatches"])
+def test_exploding_neighbours(whole, name):
+    """Two of three penalties are so large that gradient descent runs away."""
+    grid = axes.grid(strength=[STRENGTHS[0], 1e30, np.float32(3e38)])
+    fits = fit_many(PAIRS[name], problem(), [axes.targets(TARGETS), grid], lanes=LANES)
+    rows = np.arange(0, TARGETS * GRID, GRID)
+    assert_same_bits(fits, whole(name), rows, rows)
+    assert (fits.status[:, 2] == Status.DIVERGED).all()
+
+
+@every_pair
+def test_how_often_the_host_looks_changes_nothing(whole, name, monkeypatch):
+    monkeypatch.setattr(_Stride, "measure", lambda self, steps, seconds: setattr(self, "steps", 3))
+    fits = fit_many(PAIRS[name], problem(), targets_and_grid(), lanes=LANES)
+    assert_same_bits(fits, whole(name))
+
+
+@pytest.mark.parametrize("where", ["add", "show"])
+@every_pair
+def test_interrupted_and_resumed(whole, name, where, monkeypatch, tmp_path):
+    def run():
+        return fit_many(PAIRS[name], problem(), targets_and_grid(), lanes=LANES, out=tmp_path)
+
+    calls, original = [], getattr(Results, where)
+
+    def interrupt(self, *arguments):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("jaxneuro.results._CHUNK_SECONDS", 0.0)
+        patched.setattr(Results, where, interrupt)
+        run()
+    assert list(tmp_path.glob("chunk-*.npz"))
+
+    fitted = []
+    with monkeypatch.context() as patched:
+        add = Results.add
+        patched.setattr(Results, "add", lambda self, fits, found: (
+            fitted.extend(fits), add(self, fits, found)
+        )[1])  # fmt: skip
+        fits = run()
+    assert 0 < len(fitted) < len(fits)
+    assert len(set(fitted)) == len(fitted)
+    assert 0 < fits.useful <= 1
+    assert_same_bits(fits, whole(name))
+
+
+_KILLED = """
+import os, signal, sys
+from helpers import LANES, PAIRS, problem, targets_and_grid
+from jaxneuro import fit_many, results, store
+
+results._CHUNK_SECONDS, synced, sync = 0.0, [], os.fsync
+
+def kill(file):
+    synced.append(file)
+    if len(synced) == 8:  # each write syncs a file and a folder: the fourth, under its first name
+        os.kill(os.getpid(), signal.SIGKILL)
+    sync(file)
+
+store.os.fsync = kill
+fit_many(PAIRS[sys.argv[1]], problem(), targets_and_grid(), lanes=LANES, out=sys.argv[2])
+"""
+
+
+def test_killed_in_the_midst_of_a_save_and_resumed(whole, tmp_path):
+    name = "mlp, minibatches"
+    ended = python(_KILLED.replace("== 8", "== 7"), name, tmp_path, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert len(list(tmp_path.glob("chunk-*.npz"))) == 2
+    assert len(list(tmp_path.glob(".*.part"))) == 1
+    fits = fit_many(PAIRS[name], problem(), targets_and_grid(), lanes="auto", out=tmp_path)
+    assert fits.lanes == LANES
+    assert_same_bits(fits, whole(name))
+
+
+_DEVICES = """
+import sys
+import jax, numpy as np
+from helpers import LANES, PAIRS, leaves, problem, targets_and_grid
+from jaxneuro import fit_many
+
+for case in sys.argv[2:]:
+    name, devices = case.split(":")
+    fits = fit_many(
+        PAIRS[name], problem(), targets_and_grid(), lanes=LANES,
+        devices=jax.devices()[:int(devices)],
+    )
+    assert fits.lanes == LANES * int(devices)
+    np.savez(f"{sys.argv[1]}/{case}.npz", **leaves(fits))
+"""
+
+
+def test_two_and_four_devices(whole, tmp_path):
+    cases = ["poisson, lbfgs:2", "poisson, lbfgs:4", "mlp, minibatches:4"]
+    flags = "--xla_force_host_platform_device_count=4"
+    python(_DEVICES, tmp_path, *cases, XLA_FLAGS=flags)
+    for case in cases:
+        expected = leaves(whole(case.split(":")[0]))
+        with np.load(tmp_path / f"{case}.npz") as found:
+            assert sorted(found) == sorted(expected)
+            for key in found:
+                assert np.array_equal(found[key].view(np.int32), expected[key].view(np.int32)), key
+
+
+@pytest.mark.parametrize(
+    ("name", "lanes", "rtol", "steps"),
+    [
+        ("poisson, lbfgs", 1, 1e-3, 3),
+        ("poisson, lbfgs", 2, 1e-3, 3),
+        ("poisson, lbfgs", 8, 1e-3, 3),
+        ("mlp, adam", 8, 1e-4, 0),
+        ("mlp, minibatches", 1, 1e-4, 0),
+        ("lasso, proximal", 8, 1e-3, 3),
+    ],
+)
+def test_another_number_of_lanes_agrees_to_rounding(whole, name, lanes, rtol, steps):
+    fits = fit_many(PAIRS[name], problem(), targets_and_grid(), lanes=lanes)
+    assert fits.lanes == lanes * len(jax.local_devices())
+    assert_close(fits, whole(name), rtol, steps)

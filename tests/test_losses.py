@@ -1,0 +1,137 @@
+"""Contracts of all losses: shape, gradient, weights, missing values, what is valid, response."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numerics import differences, float64
+
+from jaxneuro import losses
+from jaxneuro.losses import Loss, as_loss, weighted_mean
+
+REAL = ("squared_error", "half_squared_error", "poisson", "poisson_softplus", "bernoulli")
+ALL = (*REAL, "cross_entropy")
+SAMPLES, CLASSES = 6, 3
+
+
+def examples(name: str, outputs: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(prediction, y) that the loss takes."""
+    rng = np.random.default_rng(4)
+    if name == "cross_entropy":
+        return rng.standard_normal((SAMPLES, CLASSES)), rng.integers(0, CLASSES, SAMPLES)
+    shape = (SAMPLES,) if outputs is None else (SAMPLES, outputs)
+    y = {"poisson": rng.poisson(2.0, shape), "bernoulli": rng.integers(0, 2, shape)}
+    y["poisson_softplus"] = y["poisson"]
+    return rng.standard_normal(shape), y.get(name, rng.standard_normal(shape)).astype(float)
+
+
+def test_every_loss_is_listed() -> None:
+    found = {name for name, value in vars(losses).items() if isinstance(value, Loss)}
+    assert found == set(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_elementwise_shape_and_response_shape(name: str) -> None:
+    loss = getattr(losses, name)
+    for outputs in (None, 2) if name in REAL else (None,):
+        prediction, y = examples(name, outputs)
+        assert loss(prediction, y).shape == y.shape
+        assert loss.response(jnp.asarray(prediction)).shape == prediction.shape
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_value_is_the_formula(name: str) -> None:
+    p, y = examples(name)
+    soft = np.log1p(np.exp(p)) + 1e-6
+    shares = np.exp(p) / np.exp(p).sum(axis=-1, keepdims=True)
+    chance = 1 / (1 + np.exp(-p))
+    formulas = {
+        "squared_error": lambda: (p - y) ** 2,
+        "half_squared_error": lambda: (p - y) ** 2 / 2,
+        "poisson": lambda: np.exp(p) - y * p,
+        "poisson_softplus": lambda: soft - y * np.log(soft),
+        "bernoulli": lambda: -y * np.log(chance) - (1 - y) * np.log(1 - chance),
+        "cross_entropy": lambda: -np.log(shares[np.arange(SAMPLES), y]),
+    }
+    means = {"poisson": np.exp(p), "poisson_softplus": soft, "bernoulli": chance}
+    means["cross_entropy"] = shares
+    loss = getattr(losses, name)
+    with float64():
+        np.testing.assert_allclose(loss(jnp.asarray(p), jnp.asarray(y)), formulas[name](), 1e-12)
+        np.testing.assert_allclose(loss.response(jnp.asarray(p)), means.get(name, p), 1e-12)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_gradient_is_the_finite_difference(name: str) -> None:
+    loss = getattr(losses, name)
+    prediction, y = examples(name)
+    weight = np.array([1, 0, 2, 0.5, 1, 3.0])
+    with float64():
+
+        def value(p):
+            return weighted_mean(loss(p, jnp.asarray(y)), jnp.asarray(weight))
+
+        found = jax.grad(value)(jnp.asarray(prediction))
+        np.testing.assert_allclose(found, differences(value, prediction), atol=1e-8)
+        assert np.all(np.asarray(found)[1] == 0)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_sample_twice_is_weight_two(name: str) -> None:
+    loss = getattr(losses, name)
+    prediction, y = examples(name)
+    with float64():
+        twice = weighted_mean(loss(prediction, y), jnp.asarray([1.0, 2, 1, 1, 1, 1]))
+        rows = [0, 1, 1, 2, 3, 4, 5]
+        written_out = weighted_mean(loss(prediction[rows], y[rows]), jnp.ones(7))
+        assert float(twice) == pytest.approx(float(written_out), rel=1e-14)
+        dropped = weighted_mean(loss(prediction, y), jnp.asarray([1.0, 0, 1, 1, 1, 1]))
+        rows = [0, 2, 3, 4, 5]
+        left = weighted_mean(loss(prediction[rows], y[rows]), jnp.ones(5))
+        assert float(dropped) == pytest.approx(float(left), rel=1e-14)
+        assert abs(float(twice) - float(dropped)) > 1e-6
+
+
+def test_weighted_mean_averages_outputs_evenly_and_knows_no_nan_of_weight_zero() -> None:
+    values = jnp.asarray([[1.0, 3.0], [np.nan, np.inf], [5.0, 7.0]])
+    weight = jnp.asarray([1.0, 0.0, 3.0])
+    assert float(weighted_mean(values, weight)) == pytest.approx((2 + 3 * 6) / 4)
+    slope = jax.grad(lambda v: weighted_mean(v, weight))(values)
+    np.testing.assert_allclose(slope, [[1 / 8, 1 / 8], [0, 0], [3 / 8, 3 / 8]])
+    assert float(weighted_mean(values[:1], jnp.zeros(1))) == 0
+
+
+GOOD = {name: [-1.5, 0.0, 1e9] for name in ("squared_error", "half_squared_error")}
+GOOD |= {name: [0, 1, 7.0] for name in ("poisson", "poisson_softplus", "cross_entropy")}
+GOOD["bernoulli"] = [0, 0.25, 1]
+BAD = {name: [np.nan, np.inf, -np.inf] for name in ALL}
+for _name in ("poisson", "poisson_softplus", "cross_entropy"):
+    BAD[_name] = [*BAD[_name], -1, 0.5]
+BAD["bernoulli"] = [*BAD["bernoulli"], -0.1, 1.1]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_valid_values(name: str) -> None:
+    valid = getattr(losses, name).valid
+    assert np.asarray(valid(jnp.asarray(GOOD[name]))).all()
+    assert not np.asarray(valid(jnp.asarray(BAD[name]))).any()
+    assert np.asarray(valid(jnp.asarray([0, 1]))).all()  # integers as well
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_finite_far_from_the_data(name: str) -> None:
+    # Deep models meet such outputs on the way; only exp itself may overflow.
+    loss = getattr(losses, name)
+    prediction, y = examples(name)
+    for size in (-80.0, 80.0):
+        far = jnp.asarray(size * np.sign(prediction) * np.ones_like(prediction), jnp.float32)
+        slope = jax.grad(lambda p: loss(p, y).sum())(far)  # noqa: B023
+        assert np.isfinite(loss(far, y)).all() and np.isfinite(slope).all()
+
+
+def test_any_elementwise_function_is_a_loss() -> None:
+    made = as_loss(lambda prediction, y: jnp.abs(prediction - y))
+    prediction, y = jnp.asarray([1.0, 2.0]), jnp.asarray([0.0, 4.0])
+    np.testing.assert_array_equal(made(prediction, y), [1, 2])
+    np.testing.assert_array_equal(made.response(prediction), prediction)
+    assert as_loss(losses.poisson) is losses.poisson
