@@ -1,4 +1,4 @@
-"""What experiments share: options, the record of many fits, and the summary that every job writes."""
+"""What experiments share: the record of many fits, the summary, the command line."""
 
 import sys
 from collections import Counter
@@ -116,7 +116,7 @@ def finish(
 
 
 def table(fits: Mapping[str, Fits]) -> dict[str, list[Any]]:
-    """One row a fit, over models whose axes and scores differ; empty where one has no such column."""
+    """One row a fit, over models whose axes and scores differ; empty where a column is missing."""
     parts = {name: found.table() for name, found in fits.items()}
     shared = ("status", "warning", "steps", "loss", "gradient_norm")
     names = list(dict.fromkeys(n for part in parts.values() for n in part if n not in shared))

@@ -56,7 +56,6 @@ def identify(
     splits: NestedSplits,
     grid: Sequence[Axis],
     *,
-    more_axes: Sequence[Axis] = (),
     seed: int = 0,
     **options: Any,
 ) -> Search:
@@ -68,12 +67,11 @@ def identify(
       labels: (sample,) integers from 0.
       splits: what is held out and how the rest is split.
       grid: from `axes.grid`.
-      more_axes: e.g. `[axes.seeds(3)]`.
       seed: of the fits' random numbers.
-      options: handed to `fit_many`.
+      options: handed to `crossval.search`: `refit_axes=[axes.seeds(5)]`, lanes, progress, ...
     """
     inputs = make_inputs(x, labels, key=seed)
-    return search(fit, inputs, more_axes, splits, grid, score="accuracy", **options)
+    return search(fit, inputs, (), splits, grid, score="accuracy", **options)
 
 
 def _is_kernel(params: Any) -> Any:

@@ -23,8 +23,8 @@ class Search:
     Attributes:
       inner: scores of the search, (*axes, outer, inner, *grid); None if there was no choice.
       selection: the choice for each (*axes, outer), by inner scores alone; None likewise.
-      fits: the refits of the chosen on all outer training samples, (*axes, outer), scored on the
-        outer test samples that nothing before has seen.
+      fits: the refits of the chosen on all outer training samples, (*axes, *refit_axes, outer),
+        scored on the outer test samples that nothing before has seen.
     """
 
     inner: Fits | None
@@ -53,6 +53,7 @@ def search(
     grid: Sequence[Axis] = (),
     *,
     score: str | None = None,
+    refit_axes: Sequence[Axis] = (),
     out: str | os.PathLike | None = None,
     **options: Any,
 ) -> Search:
@@ -68,6 +69,8 @@ def search(
         part. With no or a single point in `grid`, the inner folds are not run.
       grid: hyper-parameters to choose among, from `axes.grid`.
       score: which of the fit's scores; None: the only one.
+      refit_axes: axes of the refits alone, such as `axes.seeds` or `axes.shifts`: the choice is
+        made at their index 0.
       out: a folder as for `fit_many`, of two: `search` and `refit`.
       options: handed to `fit_many` (key, lanes, devices, progress).
     """
@@ -75,8 +78,9 @@ def search(
     outer, inner, samples = splits.train.shape
     inner -= 1
     table = folds(splits.train.reshape(-1, samples), splits.test.reshape(-1, samples), name="fold")
-    every = [*axes, table, *grid]
+    every = [*axes, *refit_axes, table, *grid]
     lead = [axis.size for axis in axes]
+    repeats = [axis.size for axis in refit_axes]
     points = [axis.size for axis in grid]
 
     def rows(*indices: np.ndarray) -> np.ndarray:
@@ -91,15 +95,19 @@ def search(
     if int(np.prod(points)) > 1:
         place = np.indices((*lead, outer, inner, *points))
         ahead, (o, i), behind = np.split(place, [len(lead), len(lead) + 2])
-        wanted = rows(*ahead, o * (inner + 1) + i, *behind)
+        first = [np.zeros_like(o)] * len(repeats)
+        wanted = rows(*ahead, *first, o * (inner + 1) + i, *behind)
         folder = out and Path(out) / "search"
         searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", out=folder, **options)
         searched = searched.shaped((*axes, outer_axis, labelled("inner", inner), *grid))
         selection = searched.select([axis.name for axis in grid], score, mean=("inner",))
         chosen = selection.chosen
-    place = np.indices((*lead, outer))
+    place = np.indices((*lead, *repeats, outer))
     refit = place[-1] * (inner + 1) + inner
-    behind = [chosen[..., g] for g in range(len(grid))]
-    wanted, folder = rows(*place[:-1], refit, *behind), out and Path(out) / "refit"
+    for position in range(len(lead), len(lead) + len(repeats)):
+        chosen = np.expand_dims(chosen, position)
+    behind = np.broadcast_to(chosen, (*place.shape[1:], len(grid)))
+    wanted = rows(*place[:-1], refit, *np.moveaxis(behind, -1, 0))
+    folder = out and Path(out) / "refit"
     found = fit_many(fit, inputs, every, rows=wanted, out=folder, **options)
-    return Search(searched, selection, found.shaped((*axes, outer_axis)))
+    return Search(searched, selection, found.shaped((*axes, *refit_axes, outer_axis)))

@@ -10,14 +10,18 @@ from numpy.typing import ArrayLike
 
 from jaxneuro import closed_form, losses, metrics, models, optimizers, penalties
 from jaxneuro.crossval import Search, search
-from jaxneuro.fit import Fit, Stop, make_fit
+from jaxneuro.fit import Fit, Score, Stop, make_fit
 from jaxneuro.inputs import make_inputs
 from jaxneuro.scaling import measure
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Axis
 
-SCORES = {"r2": metrics.r2}
-"""Held-out R² of each output (the mean over outputs chooses)."""
+SCORES: dict[str, Score] = {
+    "r2": metrics.r2,
+    "skill": lambda y, prediction, weight: -metrics.mean_squared_error(y, prediction, weight),
+}
+"""Held-out scores of each output. "skill", minus the mean squared error, chooses: its mean over
+folds counts every sample alike, where R² would let a fold with little movement decide."""
 
 
 def linear_decoder(outputs: int) -> Fit:
@@ -52,24 +56,28 @@ def decode(
     splits: NestedSplits,
     grid: Sequence[Axis],
     *,
-    more_axes: Sequence[Axis] = (),
     seed: int = 0,
     **options: Any,
 ) -> Search:
     """Fits a decoder of all outputs, its hyper-parameters chosen on inner folds.
 
     Args:
-      fit: from this module, or any other with a score "r2".
+      fit: from this module, or any other with a score "skill".
       x: (sample, *feature) neural signals.
       y: (sample, output) movement or state.
       splits: what is held out and how the rest is split.
       grid: from `axes.grid`.
-      more_axes: e.g. `[axes.shifts(...)]` for a control, `[axes.seeds(...)]`.
       seed: of the fits' random numbers.
-      options: handed to `fit_many`.
+      options: handed to `crossval.search`: `refit_axes=[axes.seeds(5)]`, lanes, progress, ...
     """
     inputs = make_inputs(x, y, key=seed)
-    return search(fit, inputs, more_axes, splits, grid, score="r2", **options)
+    return search(fit, inputs, (), splits, grid, score="skill", **options)
+
+
+def shifted(y: ArrayLike, shifts: Axis, index: int) -> np.ndarray:
+    """`y` (sample, output) as `axes.shifts` hands it to the fits of one index."""
+    inputs = make_inputs(np.zeros((len(np.asarray(y)), 1)), y)
+    return np.asarray(shifts.select(inputs, index).y)
 
 
 def exact_linear(x: ArrayLike, y: ArrayLike, splits: NestedSplits, l2: np.ndarray):

@@ -96,7 +96,7 @@ def encode(
       grid: from `axes.grid`.
       score: which held-out score chooses.
       seed: of the fits' random numbers.
-      options: handed to `fit_many`.
+      options: handed to `crossval.search`: refit_axes, lanes, progress, ...
     """
     inputs = make_inputs(x, y, key=seed)
     if inputs.y.ndim != 2:

@@ -163,7 +163,7 @@ def make_fit(
         return params
 
     def roughness(params: Params, hyper: Mapping[str, Array]) -> Array:
-        return sum((p.value(params, hyper) for p in rough), jnp.zeros(()))
+        return sum((p.value(params, hyper) for p in rough), jnp.asarray(0.0))  # weakly typed
 
     def raw(params: Params, scale: scaling.Scaling | None) -> Params:
         if scale is None:
@@ -230,7 +230,7 @@ def make_fit(
         value = smooth_value + roughness(params, hyper)
         if rough:
             ahead = jax.tree.map(jnp.subtract, params, gradient)
-            ahead = prox(ahead, jnp.ones(()), hyper)
+            ahead = prox(ahead, jnp.asarray(1.0), hyper)
             norm = _norm(jax.tree.map(jnp.subtract, params, ahead))
         else:
             norm = _norm(gradient)

@@ -128,7 +128,7 @@ def smoothness(
         return where(path, leaf) and leaf.ndim >= 1 and leaf.shape[0] == math.prod(sizes)
 
     def value(params: Params, hyper: Hyper) -> Array:
-        total = jnp.zeros(())
+        total = jnp.asarray(0.0)
         for leaf in _selected(params, of_size):
             bends = jnp.diff(leaf.reshape(*sizes, -1), n=2, axis=position)
             total = total + jnp.sum(jnp.square(bends))

@@ -126,11 +126,10 @@ def test_interrupted_and_resumed(whole, name, where, monkeypatch, tmp_path):
     def run():
         return fit_many(PAIRS[name], problem(), targets_and_grid(), lanes=LANES, out=tmp_path)
 
-    calls, original = [], getattr(Results, where)
+    original = getattr(Results, where)
 
     def interrupt(self, *arguments):
-        calls.append(1)
-        if len(calls) == 4:
+        if self.done.sum() >= 7:
             raise KeyboardInterrupt
         return original(self, *arguments)
 
@@ -162,7 +161,7 @@ results._CHUNK_SECONDS, synced, sync = 0.0, [], os.fsync
 
 def kill(file):
     synced.append(file)
-    if len(synced) == 8:  # each write syncs a file and a folder: the fourth, under its first name
+    if len(synced) == 7:  # each write syncs a file and its folder: manifest, two chunks, then this
         os.kill(os.getpid(), signal.SIGKILL)
     sync(file)
 
@@ -173,7 +172,7 @@ fit_many(PAIRS[sys.argv[1]], problem(), targets_and_grid(), lanes=LANES, out=sys
 
 def test_killed_in_the_midst_of_a_save_and_resumed(whole, tmp_path):
     name = "mlp, minibatches"
-    ended = python(_KILLED.replace("== 8", "== 7"), name, tmp_path, check=False)
+    ended = python(_KILLED, name, tmp_path, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert len(list(tmp_path.glob("chunk-*.npz"))) == 2
     assert len(list(tmp_path.glob(".*.part"))) == 1
@@ -200,7 +199,7 @@ for case in sys.argv[2:]:
 
 
 def test_two_and_four_devices(whole, tmp_path):
-    cases = ["poisson, lbfgs:2", "poisson, lbfgs:4", "mlp, minibatches:4"]
+    cases = ["poisson, lbfgs:2", "mlp, minibatches:4"]
     flags = "--xla_force_host_platform_device_count=4"
     python(_DEVICES, tmp_path, *cases, XLA_FLAGS=flags)
     for case in cases:
@@ -217,7 +216,6 @@ def test_two_and_four_devices(whole, tmp_path):
         ("poisson, lbfgs", 1, 1e-3, 3),
         ("poisson, lbfgs", 2, 1e-3, 3),
         ("poisson, lbfgs", 8, 1e-3, 3),
-        ("mlp, adam", 8, 1e-4, 0),
         ("mlp, minibatches", 1, 1e-4, 0),
         ("lasso, proximal", 8, 1e-3, 3),
     ],

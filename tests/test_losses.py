@@ -34,9 +34,9 @@ def test_every_loss_is_listed() -> None:
 def test_elementwise_shape_and_response_shape(name: str) -> None:
     loss = getattr(losses, name)
     for outputs in (None, 2) if name in REAL else (None,):
-        prediction, y = examples(name, outputs)
+        prediction, y = (jnp.asarray(a) for a in examples(name, outputs))
         assert loss(prediction, y).shape == y.shape
-        assert loss.response(jnp.asarray(prediction)).shape == prediction.shape
+        assert loss.response(prediction).shape == prediction.shape
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -51,7 +51,7 @@ def from_nnx(
 
     def init(key: Array, x: Array) -> Params:
         del x  # NNX modules are told their sizes
-        _, params, others = nnx.split(build(nnx.Rngs(params=key)), nnx.Param, ...)
+        _, params, others = nnx.split(build(nnx.Rngs(key)), nnx.Param, ...)
         if nnx.to_pure_dict(others):
             raise ValueError(
                 "from_nnx: the module keeps state beside nnx.Param; a fit is a pure function "
@@ -60,7 +60,7 @@ def from_nnx(
         return nnx.to_pure_dict(params)
 
     def apply(params: Params, x: Array) -> Array:
-        abstract = nnx.eval_shape(lambda: build(nnx.Rngs(params=0)))
+        abstract = nnx.eval_shape(lambda: build(nnx.Rngs(0)))
         graph, state = nnx.split(abstract)
         nnx.replace_by_pure_dict(state, params)
         return nnx.merge(graph, state)(x)  # pyright: ignore[reportCallIssue]

@@ -1,0 +1,219 @@
+"""Nested selection picks what a plain loop over scikit-learn picks, and nothing leaks."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import assert_same_bits
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from jaxneuro import (
+    Stop,
+    axes,
+    engine,
+    fit_many,
+    losses,
+    make_fit,
+    make_inputs,
+    metrics,
+    models,
+    optimizers,
+    penalties,
+    splits,
+)
+from jaxneuro.crossval import search
+
+SAMPLES, FEATURES, TARGETS, LANES = 84, 6, 4, 4
+STRENGTHS = (1e-3, 0.03, 0.3, 1.0, 10.0)
+
+RIDGE = make_fit(
+    models.linear(), losses.half_squared_error, optimizers.lbfgs(5), penalties.ridge(),
+    Stop(max_steps=200, gradient=1e-6), scores={"r2": metrics.r2}, standardise=True,
+)  # fmt: skip
+
+
+def recording():
+    """Targets from clean to noise alone, so that other penalties are best for each."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(SAMPLES, FEATURES)) @ rng.normal(size=(FEATURES, FEATURES)) + 2
+    signal = x @ rng.normal(size=(FEATURES, TARGETS))
+    signal /= signal.std(axis=0)
+    y = signal + rng.normal(size=(SAMPLES, TARGETS)) * [0.1, 1.0, 3.0, 10.0]
+    return x.astype(np.float32), y.astype(np.float32)
+
+
+SPLITS = splits.nested(
+    splits.k_fold(SAMPLES, 3), lambda train: splits.k_fold(len(train), 3, seed=1)
+)
+
+
+def run(x, y, **options):
+    inputs = make_inputs(x, y)
+    grid = axes.grid(l2=STRENGTHS)
+    return search(RIDGE, inputs, [axes.targets(TARGETS)], SPLITS, grid, lanes=LANES, **options)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return run(*recording())
+
+
+def ridge(train, l2):
+    x, y = recording()
+    model = make_pipeline(StandardScaler(), Ridge(alpha=l2 * train.sum()))
+    return model.fit(x[train].astype(float), y[train].astype(float))
+
+
+def test_the_choice_and_the_score_are_those_of_a_plain_loop(found):
+    x, y = recording()
+    assert found.inner.shape == (TARGETS, 3, 3, len(STRENGTHS))
+    assert found.fits.shape == (TARGETS, 3)
+    picks = []
+    for outer in range(3):
+        means = np.zeros((len(STRENGTHS), TARGETS))
+        for inner in range(3):
+            train, test = SPLITS.train[outer, inner] > 0, SPLITS.test[outer, inner] > 0
+            for i, l2 in enumerate(STRENGTHS):
+                guess = ridge(train, l2).predict(x[test])
+                scores = r2_score(y[test], guess, multioutput="raw_values")
+                means[i] += scores / 3
+                np.testing.assert_allclose(
+                    found.inner.scores["r2"][:, outer, inner, i], scores, rtol=1e-3, atol=1e-3
+                )
+        train, test = SPLITS.train[outer, -1] > 0, SPLITS.test[outer, -1] > 0
+        for target in range(TARGETS):
+            best = STRENGTHS[means[:, target].argmax()]
+            assert found.selection.values["l2"][target, outer] == best
+            assert found.selection.score[target, outer] == pytest.approx(
+                means[:, target].max(), abs=1e-3
+            )
+            model = ridge(train, best)
+            guess = model.predict(x[test])[:, target]
+            expected = r2_score(y[test][:, target], guess)
+            assert found.fits.scores["r2"][target, outer] == pytest.approx(expected, abs=1e-3)
+            kernel = found.fits.params["readout"]["kernel"][target, outer, :, 0]
+            wanted = model[1].coef_[target] / model[0].scale_
+            np.testing.assert_allclose(kernel, wanted, rtol=1e-2, atol=1e-3)
+            picks.append(best)
+    assert len(set(picks)) >= 3  # the data ask for several penalties
+
+
+def test_what_is_in_the_tables(found):
+    assert found.total == TARGETS * 3 * 3 * len(STRENGTHS) + TARGETS * 3
+    assert found.inner.params is None
+    table = found.fits.table()
+    chosen = found.selection.values["l2"]
+    np.testing.assert_allclose(table["l2"], chosen.ravel())
+    np.testing.assert_array_equal(table["target"], np.repeat(np.arange(TARGETS), 3))
+    assert list(table["fold"]) == [3, 7, 11] * TARGETS  # the fourth of each outer fold: the refit
+    assert [a.name for a in found.fits.axes] == ["target", "outer"]
+    assert found.fits.axes[1].labels == SPLITS.names
+
+
+def test_one_program_runs_the_search_and_the_refits(found, monkeypatch):
+    monkeypatch.setattr(engine, "_build", None)
+    again = run(*recording())
+    assert again.compile_seconds == 0
+    assert_same_bits(again.fits, found.fits)
+    assert_same_bits(again.inner, found.inner)
+
+
+@pytest.mark.parametrize("outer", range(3))
+def test_outer_test_samples_change_no_choice_and_no_parameter(found, outer):
+    """The y to be predicted at last is replaced by nonsense; only its own score may change."""
+    x, y = recording()
+    test = SPLITS.test[outer, -1] > 0
+    y[test] = np.random.default_rng(9).normal(size=(test.sum(), TARGETS)) * 1e3
+    other = run(x, y)
+    for field in ("chosen", "score"):
+        one, two = (getattr(s.selection, field)[:, outer] for s in (found, other))
+        np.testing.assert_array_equal(one, two)
+    mine = np.arange(TARGETS) * 3 + outer
+    np.testing.assert_array_equal(
+        other.inner.scores["r2"][:, outer], found.inner.scores["r2"][:, outer]
+    )
+    for name in ("kernel", "bias"):
+        one, two = (s.fits.params["readout"][name][:, outer] for s in (found, other))
+        np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(other.fits.loss.ravel()[mine], found.fits.loss.ravel()[mine])
+    assert (other.fits.scores["r2"][:, outer] != found.fits.scores["r2"][:, outer]).all()
+    rest = [o for o in range(3) if o != outer]  # where these samples were fitted, all changes
+    assert (other.fits.loss[:, rest] != found.fits.loss[:, rest]).all()
+
+
+def test_missing_outer_test_samples_change_no_choice_either(found):
+    x, y = recording()
+    y[SPLITS.test[1, -1] > 0, 2] = np.nan
+    other = run(x, y)
+    np.testing.assert_array_equal(other.selection.chosen[:, 1], found.selection.chosen[:, 1])
+    assert np.isnan(other.fits.scores["r2"][2, 1])
+    kernels = (s.fits.params["readout"]["kernel"][:, 1] for s in (found, other))
+    np.testing.assert_array_equal(*kernels)
+
+
+def test_without_a_choice_the_inner_folds_are_not_run(found):
+    x, y = recording()
+    inputs = make_inputs(x, y)
+    alone = search(RIDGE, inputs, [axes.targets(TARGETS)], SPLITS, axes.grid(l2=[0.3]), lanes=LANES)
+    assert alone.inner is None and alone.selection is None
+    assert alone.total == TARGETS * 3
+    picked = found.selection.values["l2"] == 0.3
+    assert picked.any()
+    np.testing.assert_allclose(alone.fits.loss[picked], found.fits.loss[picked], rtol=1e-5)
+
+
+def test_one_held_out_part():
+    """`holdout`: chosen by folds of the rest, scored once; equal to fitting that row alone."""
+    x, y = recording()
+    test = np.arange(SAMPLES) >= 60
+    nested = splits.nested(splits.holdout(test), lambda train: splits.k_fold(len(train), 11))
+    inputs, grid = make_inputs(x, y), axes.grid(l2=STRENGTHS)
+    found = search(RIDGE, inputs, axes.targets(TARGETS), nested, grid, lanes=LANES)
+    assert found.fits.shape == (TARGETS, 1)
+    assert found.inner.shape == (TARGETS, 1, 11, len(STRENGTHS))
+    for target in range(TARGETS):
+        model = make_pipeline(
+            StandardScaler(), Ridge(alpha=60 * found.selection.values["l2"][target, 0])
+        ).fit(x[:60].astype(float), y[:60, target])
+        expected = r2_score(y[60:, target], model.predict(x[60:]))
+        assert found.fits.scores["r2"][target, 0] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_search_resumes_from_its_folder(found, tmp_path, monkeypatch):
+    first = run(*recording(), out=tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["refit", "search"]
+    monkeypatch.setattr("jaxneuro.lanes._run_group", None)  # nothing is left to run
+    again = run(*recording(), out=tmp_path)
+    for one in (first, again):
+        assert_same_bits(one.fits, found.fits)
+        assert_same_bits(one.inner, found.inner)
+
+
+def test_several_hyper_parameters_and_seeds():
+    """Axes in front of the folds and two in the grid: each refit has its own pair."""
+    fit = make_fit(
+        models.linear(), losses.half_squared_error, optimizers.lbfgs(5),
+        [penalties.ridge("l2"), penalties.smooth_lasso("l1")],
+        Stop(max_steps=60), scores={"r2": metrics.r2},
+    )  # fmt: skip
+    x, y = recording()
+    inputs = make_inputs(x, y)
+    grid = axes.grid(l2=[0.01, 1.0], l1=[0.0, 0.5, 5.0])
+    found = search(fit, inputs, [axes.targets(TARGETS), axes.seeds(2)], SPLITS, grid, lanes=LANES)
+    assert found.inner.shape == (TARGETS, 2, 3, 3, 2, 3)
+    assert found.fits.shape == (TARGETS, 2, 3)
+    means = found.inner.scores["r2"].mean(axis=3)
+    best = means.reshape(TARGETS, 2, 3, -1).argmax(axis=-1)
+    chosen = found.selection.chosen
+    np.testing.assert_array_equal(chosen[..., 0] * 3 + chosen[..., 1], best)
+    table = found.fits.table()
+    np.testing.assert_allclose(table["l2"], found.selection.values["l2"].ravel())
+    np.testing.assert_allclose(table["l1"], found.selection.values["l1"].ravel())
+    rows = found.fits.rows[:1]
+    every = [axes.targets(TARGETS), axes.seeds(2),
+             axes.folds(SPLITS.train.reshape(-1, SAMPLES), SPLITS.test.reshape(-1, SAMPLES)),
+             grid]  # fmt: skip
+    one = fit_many(fit, inputs, every, rows=rows, lanes=LANES)
+    assert jnp.array_equal(one.loss[0], found.fits.loss[0, 0, 0])

@@ -1,0 +1,471 @@
+"""One fit: how it ends, what it keeps, what it never looks at."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from numerics import float64, run, trees_close
+
+from jaxneuro import (
+    Model, Status, Stop, Warned, losses, make_fit, make_inputs, metrics, models, optimizers,
+    penalties,
+)  # fmt: skip
+from jaxneuro.minibatch import draw, in_blocks
+
+SAMPLES, FEATURES = 40, 4
+
+
+def arrays(seed: int = 0, noise: float = 0.5):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((SAMPLES, FEATURES))
+    return x, x @ np.array([1.0, -1, 0.5, 0]) + 0.3 + noise * rng.standard_normal(SAMPLES)
+
+
+def mask(*places) -> np.ndarray:
+    """(sample,) 1 at the places, numbers or slices, 0 elsewhere."""
+    made = np.zeros(SAMPLES)
+    for place in places:
+        made[place] = 1
+    return made
+
+
+def linear(stop: Stop = Stop(), optimizer=None, loss=losses.half_squared_error, **options):  # noqa: B008
+    return make_fit(models.linear(), loss, optimizer or optimizers.lbfgs(), stop=stop, **options)
+
+
+def walk(fit, inputs, steps: int) -> list:
+    """The state before and after each of so many steps."""
+    step, state = jax.jit(fit.step), jax.jit(fit.init)(inputs)
+    states = [state]
+    for _ in range(steps):
+        states.append(step(inputs, states[-1]))
+    return states
+
+
+# How fits end
+
+
+def test_converged() -> None:
+    inputs = make_inputs(*arrays())
+    result = run(linear(), inputs)
+    assert result.status == Status.CONVERGED and result.warning == Warned.NOTHING
+    first = walk(linear(), inputs, 1)[-1].first_gradient
+    assert result.gradient_norm <= 1e-5 * first
+
+
+def test_plateau() -> None:
+    # Gradient 0 is never asked for, so the objective has to stop falling.
+    result = run(linear(Stop(gradient=0, plateau=5)), make_inputs(*arrays()))
+    assert result.status == Status.PLATEAU and 5 <= result.steps < 100
+    exact = run(linear(), make_inputs(*arrays()))
+    assert float(result.loss) == pytest.approx(float(exact.loss), rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 7])
+def test_step_limit_is_that_many_updates_and_the_last_iterate_counts(steps: int) -> None:
+    x, y = arrays()
+    fit = linear(Stop(max_steps=steps, gradient=0, plateau=0), optax.sgd(0.125))
+    with float64():
+        inputs = make_inputs(x, y)
+        states = walk(fit, inputs, steps + 3)
+        statuses = [int(state.status) for state in states]
+        # init, `steps` updates, one evaluation of the last iterate, nothing more
+        assert statuses == [Status.RUNNING] * (steps + 1) + [Status.STEP_LIMIT] * 3
+        assert [int(state.steps) for state in states[: steps + 1]] == list(range(steps + 1))
+        result = jax.jit(fit.result)(inputs, states[-1])
+        w = np.zeros(FEATURES + 1)
+        design = np.c_[x, np.ones(SAMPLES)]
+        for _ in range(steps):
+            w -= 0.125 * design.T @ (design @ w - y) / SAMPLES
+        assert result.status == Status.STEP_LIMIT and result.steps == steps
+        np.testing.assert_allclose(result.params["readout"]["kernel"][:, 0], w[:-1], rtol=1e-12)
+        error = design @ w - y
+        assert float(result.loss) == pytest.approx((error**2).mean() / 2, rel=1e-12)
+        slope = np.linalg.norm(design.T @ error / SAMPLES)
+        assert float(result.gradient_norm) == pytest.approx(slope, rel=1e-12)
+
+
+@pytest.mark.parametrize("rate", [3.0, 1e3, 1e6, 1e30])
+@pytest.mark.parametrize("stop", [Stop(), Stop(max_steps=10), Stop(plateau=0, max_steps=200)])
+def test_diverged_by_the_learning_rate(rate: float, stop: Stop) -> None:
+    # Whether the values still rise or overflowed long ago: and the start is what is kept.
+    fit = linear(stop, lambda hyper: optax.sgd(hyper["learning_rate"]))
+    inputs = make_inputs(*arrays(), hyper={"learning_rate": rate})
+    result = run(fit, inputs)
+    assert result.status == Status.DIVERGED
+    assert float(result.loss) == pytest.approx(np.mean(arrays()[1] ** 2) / 2, rel=1e-5)
+    np.testing.assert_array_equal(result.params["readout"]["kernel"], 0)
+
+
+def test_diverged_where_no_value_is_finite() -> None:
+    result = run(linear(loss=lambda prediction, y: jnp.log(-1 - prediction**2)), make_inputs(*arrays()))
+    assert result.status == Status.DIVERGED and np.isnan(result.loss)
+
+
+def validated() -> tuple:
+    x, y = arrays(noise=2.0)
+    return make_inputs(x, y, weight=mask(slice(0, 8)), validation=mask(slice(8, 30)),
+                       held_out=mask(slice(30, 40)))  # fmt: skip
+
+
+def test_early_stopping_keeps_the_best_and_counts_the_last_iterate() -> None:
+    inputs = validated()
+    patience = 4
+    fit = linear(Stop(max_steps=500, gradient=0, plateau=0, patience=patience), optax.sgd(0.1))
+    result = run(fit, inputs)
+    assert result.status == Status.EARLY_STOPPED
+    # The same descent without early stopping, judged here.
+    states = walk(linear(Stop(max_steps=500, gradient=0, plateau=0), optax.sgd(0.1)), inputs, 60)
+    apply = jax.jit(models.linear().apply)
+    errors = [0.5 * np.square(apply(s.params, inputs.x) - inputs.y) for s in states]
+    curve = np.array([e[8:30].mean() for e in errors])
+    best = int(curve.argmin())
+    assert 0 < best < 50 and np.all(np.diff(curve[: best + 1]) < 0)
+    assert result.steps == best + patience
+    trees_close(result.params, states[best].params, rtol=1e-6)
+    assert float(result.loss) == pytest.approx(errors[best][:8].mean(), rel=1e-5)
+    # Ended by the step limit at that very iterate: it was evaluated, so it is kept.
+    cut = run(linear(Stop(max_steps=best, gradient=0, plateau=0, patience=patience), optax.sgd(0.1)), inputs)
+    assert cut.status == Status.STEP_LIMIT
+    trees_close(cut.params, states[best].params, rtol=1e-6)
+
+
+def test_early_stopping_never_looks_at_held_out_samples() -> None:
+    inputs = validated()
+    fit = linear(Stop(max_steps=500, gradient=0, plateau=0, patience=4), optax.sgd(0.1))
+    result = run(fit, inputs)
+    other = inputs._replace(y=inputs.y.at[30:].add(100.0), x=inputs.x.at[30:].multiply(-3))
+    again = run(fit, other)
+    trees_close(again.params, result.params, rtol=0)
+    assert again.steps == result.steps and again.scores["loss"] > 10 * result.scores["loss"]
+    moved = run(fit, inputs._replace(y=inputs.y.at[8:30].multiply(-1.0)))
+    assert moved.steps != result.steps  # it does look at the validation part
+
+
+BAD = {
+    "no weight": {"weight": np.zeros(SAMPLES)},
+    "all NaN": {"y": np.full(SAMPLES, np.nan)},
+    "inf": {"y": np.where(mask(3), np.inf, 1.0)},
+    "negative count": {"y": np.where(mask(3), -1.0, 1.0), "loss": losses.poisson},
+    "half a count": {"y": np.where(mask(3), 0.5, 1.0), "loss": losses.poisson},
+    "negative count held out": {
+        "y": np.where(mask(3), -1.0, 1.0), "loss": losses.poisson,
+        "weight": 1 - mask(3), "held_out": mask(3),
+    },
+    "no validation": {"stop": Stop(patience=3)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_data_never_starts(name: str) -> None:
+    x, y = arrays()
+    case = {"loss": losses.half_squared_error, "stop": Stop()} | BAD[name]
+    fit = linear(case.pop("stop"), loss=case.pop("loss"))
+    changes = {field: jnp.asarray(value, jnp.float32) for field, value in case.items()}
+    inputs = make_inputs(x, y)._replace(**changes)
+    states = walk(fit, inputs, 2)
+    assert all(state.status == Status.BAD_DATA and state.steps == 0 for state in states)
+    trees_close(states[-1].params, states[0].params, rtol=0)
+    result = jax.jit(fit.result)(inputs, states[-1])
+    assert np.isnan(result.loss) and np.isnan(result.gradient_norm)
+
+
+ENDED = {
+    Status.CONVERGED: (Stop(), optimizers.lbfgs()),
+    Status.PLATEAU: (Stop(gradient=0, plateau=3), optimizers.lbfgs()),
+    Status.STEP_LIMIT: (Stop(max_steps=3), optax.adam(0.1)),
+    Status.DIVERGED: (Stop(), optax.sgd(1e6)),
+}
+
+
+@pytest.mark.parametrize("status", ENDED)
+def test_a_step_on_an_ended_fit_changes_no_bit(status: Status) -> None:
+    stop, optimizer = ENDED[status]
+    fit, inputs = linear(stop, optimizer), make_inputs(*arrays())
+    step, state = jax.jit(fit.step), jax.jit(fit.init)(inputs)
+    while fit.status(state) == Status.RUNNING:
+        state = step(inputs, state)
+    assert state.status == status
+    for before, after in zip(*map(jax.tree.leaves, (state, step(inputs, state))), strict=True):
+        assert before.tobytes() == after.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("y", "loss", "model"),
+    [(np.full(SAMPLES, 2.0), losses.half_squared_error, models.linear()),
+     (np.zeros(SAMPLES), losses.poisson, models.linear()),
+     (np.c_[np.arange(SAMPLES), np.ones(SAMPLES)], losses.half_squared_error, models.linear(2)),
+     (np.where(mask(39), 5.0, 2.0), losses.half_squared_error, models.linear())],
+    ids=["constant", "silent", "one of two outputs", "but for a held-out sample"],
+)  # fmt: skip
+def test_constant_target_is_a_warning(y, loss, model) -> None:
+    fit = make_fit(model, loss, optimizers.lbfgs(), penalties.ridge(0.1))
+    inputs = make_inputs(arrays()[0], y, held_out=mask(39))
+    result = run(fit, inputs)
+    assert result.warning == Warned.CONSTANT_TARGET
+    assert result.status in (Status.CONVERGED, Status.PLATEAU, Status.STEP_LIMIT)
+    assert np.isfinite(result.loss)
+
+
+# Samples left out
+
+VALUES = {
+    "NaN": (np.nan, losses.half_squared_error), "inf": (np.inf, losses.half_squared_error),
+    "huge": (1e30, losses.half_squared_error), "negative count": (-3.0, losses.poisson),
+    "inf count": (np.inf, losses.poisson), "label beyond": (7, losses.cross_entropy),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("part", ["nowhere", "held_out"])
+def test_samples_of_weight_zero_have_no_influence(name: str, part: str) -> None:
+    value, loss = VALUES[name]
+    x, y = arrays()
+    y = y if loss is losses.half_squared_error else np.arange(SAMPLES) % 2
+    model = models.linear(2) if loss.labels else models.linear()
+    fit = make_fit(model, loss, optimizers.lbfgs(), penalties.ridge(0.1))
+    places = slice(35, 40)
+    apart = {"held_out": mask(places)} if part == "held_out" else {}
+    if part == "held_out" and not np.asarray(loss.valid(jnp.asarray(value))).all():
+        return  # a held-out value that cannot be: BAD_DATA, above
+    sound = make_inputs(x, y, weight=1 - mask(places), **apart)
+    wild = sound._replace(
+        y=sound.y.at[places].set(value),
+        x=sound.x.at[places].multiply(1e3),  # and exp of what is predicted there overflows
+    )
+    found, wanted = (run(fit, inputs) for inputs in (wild, sound))
+    assert found.status == wanted.status == Status.CONVERGED
+    trees_close(found.params, wanted.params, rtol=0)
+    assert found.loss == wanted.loss and found.steps == wanted.steps
+
+
+def test_missing_samples_are_left_out() -> None:
+    x, y = arrays()
+    gone = [2, 11, 30]
+    y[gone] = np.nan
+    found = run(linear(), make_inputs(x, y))
+    kept = np.delete(np.arange(SAMPLES), gone)
+    wanted = run(linear(), make_inputs(x[kept], y[kept]))
+    trees_close(found.params, wanted.params, rtol=1e-4, atol=1e-6)
+
+
+def test_weight_two_is_a_sample_twice() -> None:
+    x, y = arrays()
+    rows = np.r_[np.arange(SAMPLES), 5, 9, 9]
+    with float64():
+        stop = Stop(gradient=1e-10, plateau=0)
+        found = run(linear(stop), make_inputs(x, y, weight=np.bincount(rows)))
+        wanted = run(linear(stop), make_inputs(x[rows], y[rows]))
+        trees_close(found.params, wanted.params, rtol=1e-8)
+        assert float(found.loss) == pytest.approx(float(wanted.loss), rel=1e-12)
+
+
+# Scaling and features
+
+
+def test_standardise_is_a_fit_of_standardised_features() -> None:
+    x, y = arrays()
+    x = x * [1, 10, 0.1, 3] + [0, 100, -5, 2]
+    fitted = mask(slice(0, 25))
+    mean, deviation = x[:25].mean(axis=0), x[:25].std(axis=0)  # of the fitted samples only
+    options = {"stop": Stop(gradient=1e-10, plateau=0), "penalty": penalties.ridge(0.25)}
+    with float64():
+        fits = [
+            make_fit(models.linear(), losses.half_squared_error, optimizers.lbfgs(), **options,
+                     standardise=standardise)
+            for standardise in (True, False)
+        ]  # fmt: skip
+        found = run(fits[0], make_inputs(x, y, weight=fitted))
+        wanted = run(fits[1], make_inputs((x - mean) / deviation, y, weight=fitted))
+        assert float(found.loss) == pytest.approx(float(wanted.loss), rel=1e-10)
+        raw = fits[0].predict(found.params, jnp.asarray(x))  # parameters act on the raw x
+        scaled = fits[1].predict(wanted.params, jnp.asarray((x - mean) / deviation))
+        np.testing.assert_allclose(raw, scaled, rtol=1e-8)
+        kernel = found.params["readout"]["kernel"][:, 0]
+        np.testing.assert_allclose(
+            kernel * deviation, wanted.params["readout"]["kernel"][:, 0], rtol=1e-7
+        )
+
+
+def test_standardise_leaves_a_constant_feature_alone() -> None:
+    x, y = arrays()
+    x[:, 1] = 7
+    found = run(linear(standardise=True), make_inputs(x, y))
+    assert found.status == Status.CONVERGED
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.params))
+
+
+def test_standardise_needs_a_dense_first_layer() -> None:
+    with pytest.raises(ValueError, match="standardise=True needs a model with a dense first"):
+        make_fit(models.cnn(2), losses.cross_entropy, optax.adam(0.1), standardise=True)
+    inputs = make_inputs(np.ones((4, 4, 4)), np.ones(4))
+    fit = make_fit(models.cnn(2), losses.cross_entropy, optax.adam(0.1))
+    with pytest.raises(ValueError, match=r"inputs.features needs a model with a dense first"):
+        run(fit, inputs._replace(features=jnp.ones(16), y=jnp.zeros(4, int)))
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+def test_a_features_mask_is_dropping_columns(standardise: bool) -> None:
+    x, y = arrays()
+    kept = np.array([1, 0, 1, 0], bool)
+    with float64():
+        fit = make_fit(
+            models.linear(), losses.half_squared_error, optimizers.lbfgs(), penalties.ridge(0.25),
+            Stop(gradient=1e-10, plateau=0), standardise=standardise,
+        )  # fmt: skip
+        masked = make_inputs(x, y)._replace(features=jnp.asarray(kept, float))
+        found, wanted = run(fit, masked), run(fit, make_inputs(x[:, kept], y))
+        kernel = np.asarray(found.params["readout"]["kernel"])[:, 0]
+        np.testing.assert_array_equal(kernel[~kept], 0)
+        np.testing.assert_allclose(kernel[kept], wanted.params["readout"]["kernel"][:, 0], rtol=1e-7)
+        assert float(found.loss) == pytest.approx(float(wanted.loss), rel=1e-10)
+
+
+# Minibatches
+
+
+def batches(inputs, size: int, steps: int) -> np.ndarray:
+    """(step, size) which samples are drawn, and their weights must be 1."""
+    numbered = inputs._replace(x=jnp.arange(SAMPLES)[:, None], y=jnp.arange(SAMPLES))
+    mass = jnp.cumsum(inputs.weight)
+    drawn = jax.jit(jax.vmap(lambda step: draw(numbered, mass, step, size)._replace(key=0)))(
+        jnp.arange(steps)
+    )
+    assert np.all(drawn.weight == 1)
+    np.testing.assert_array_equal(drawn.x[..., 0], drawn.y)
+    return np.asarray(drawn.y)
+
+
+def test_batches_draw_what_has_weight_equally_often() -> None:
+    weight = 1 - mask(slice(0, 5), 17, slice(33, 40))
+    inputs = make_inputs(*arrays(), weight=weight, held_out=mask(17))
+    drawn = batches(inputs, 8, 4000)
+    often = np.bincount(drawn.ravel(), minlength=SAMPLES)
+    np.testing.assert_array_equal(often > 0, weight > 0)
+    expected = 4000 * 8 / weight.sum()
+    assert np.abs(often[weight > 0] - expected).max() < 5 * np.sqrt(expected)
+    assert len({tuple(row) for row in drawn[:20]}) == 20  # another batch at every step
+    quarter = drawn[:, :2]  # spread evenly: the first shares hold the first samples
+    assert quarter.max() <= np.flatnonzero(np.cumsum(weight) >= weight.sum() / 4)[0]
+
+
+def test_batches_draw_by_weight() -> None:
+    weight = mask(3, 20, 30)
+    weight[20] = 2
+    often = np.bincount(batches(make_inputs(*arrays(), weight=weight), 4, 4000).ravel(), minlength=40)
+    np.testing.assert_allclose(often[[3, 20, 30]] / 16_000, [0.25, 0.5, 0.25], atol=0.02)
+
+
+def batched(key: int = 0, batch: int | None = 8, **changes):
+    stop = Stop(max_steps=60, gradient=0, plateau=0)
+    fit = make_fit(models.mlp((6,)), losses.half_squared_error, optax.adam(0.02), stop=stop,
+                   batch=batch, standardise=True)  # fmt: skip
+    inputs = make_inputs(*arrays(), weight=1 - mask(slice(30, 40)), held_out=mask(slice(30, 40)), key=key)
+    inputs = inputs._replace(**changes)
+    return fit, inputs, run(fit, inputs)
+
+
+def test_batches_by_key_and_only_from_what_is_fitted() -> None:
+    _, inputs, result = batched()
+    assert result.status == Status.STEP_LIMIT and result.steps == 60
+    trees_close(batched()[2].params, result.params, rtol=0)
+    wild = {"x": inputs.x.at[30:].set(1e3), "y": inputs.y.at[30:].set(-1e3)}
+    trees_close(batched(**wild)[2].params, result.params, rtol=0)
+    other = batched(key=1)[2]
+    assert not np.allclose(other.params["hidden_0"]["kernel"], result.params["hidden_0"]["kernel"])
+
+
+def test_blocks_of_predictions_are_the_whole() -> None:
+    fit, inputs, result = batched()
+    whole = models.mlp((6,)).apply(result.params, inputs.x)
+    np.testing.assert_allclose(fit.predict(result.params, inputs.x), whole, rtol=1e-5, atol=1e-6)
+    error = 0.5 * np.square(np.asarray(whole)[30:] - np.asarray(inputs.y)[30:])
+    assert float(result.scores["loss"]) == pytest.approx(error.mean(), rel=1e-5)
+    for size in (1, 7, 40, 50, None):
+        found = in_blocks(lambda x: 2 * x, inputs.x, size)
+        np.testing.assert_array_equal(found, 2 * inputs.x)
+
+
+def test_batches_keep_the_last_parameters() -> None:
+    fit, inputs, result = batched()
+    states = walk(fit, inputs, 61)
+    assert states[-1].status == Status.STEP_LIMIT
+    trees_close(states[-1].best_params, states[60].params, rtol=0)
+    assert not np.allclose(states[-1].best_params["readout"]["kernel"],
+                           states[59].params["readout"]["kernel"], rtol=1e-6)  # fmt: skip
+    assert np.isfinite(result.loss)
+
+
+def test_batch_needs_a_size_and_no_patience() -> None:
+    for options in ({"batch": 0}, {"batch": 4, "stop": Stop(patience=3)}):
+        with pytest.raises(ValueError, match="batch must be at least 1, and goes without"):
+            linear(**options)
+    with pytest.raises(ValueError, match="max_steps is 0"):
+        linear(Stop(max_steps=0))
+
+
+# What comes out
+
+
+def test_held_out_scores_are_of_held_out_samples_only() -> None:
+    x, y = arrays()
+    inputs = make_inputs(x, y, held_out=mask(slice(30, 40)))
+    fit = linear(scores={"r2": metrics.r2, "mass": lambda y, response, weight: weight.sum()})
+    result = run(fit, inputs)
+    predicted = np.asarray(fit.predict(result.params, inputs.x), np.float64)[30:]
+    y = y[30:]
+    wanted = 1 - ((y - predicted) ** 2).sum() / ((y - y.mean()) ** 2).sum()
+    assert float(result.scores["r2"]) == pytest.approx(wanted, rel=1e-4)
+    assert result.scores["mass"] == 10
+    assert np.isnan(run(linear(), make_inputs(x, y[:1].repeat(SAMPLES))).scores["loss"])
+
+
+@pytest.mark.parametrize("name", ["poisson", "poisson_softplus", "bernoulli", "cross_entropy"])
+def test_predict_is_the_response_of_apply(name: str) -> None:
+    loss = getattr(losses, name)
+    model = models.mlp((3,), 2)
+    fit = make_fit(model, loss, optax.adam(0.1))
+    x = jnp.asarray(arrays()[0], jnp.float32)
+    params = model.init(jax.random.key(0), x)
+    found = fit.predict(params, x)
+    np.testing.assert_array_equal(found, loss.response(model.apply(params, x)))
+    rates = fit._replace(loss=loss).predict(params, x[:3])
+    np.testing.assert_allclose(found[:3], rates, rtol=1e-5)
+
+
+def test_a_column_more_or_less_is_no_matter_and_other_shapes_are() -> None:
+    x, y = arrays()
+    flat = run(linear(), make_inputs(x, y))
+    column = make_fit(models.linear(1), losses.half_squared_error, optimizers.lbfgs())
+    for fit, target in ((linear(), y[:, None]), (column, y), (column, y[:, None])):
+        found = run(fit, make_inputs(x, target))
+        trees_close(found.params, flat.params, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match=r"predicts \(40,\) and y is \(40, 3\)"):
+        run(linear(), make_inputs(x, np.c_[y, y, y]))
+    with pytest.raises(ValueError, match=r"expected \(sample, class\)"):
+        run(linear(loss=losses.cross_entropy), make_inputs(x, (y > 0).astype(int)))
+
+
+def test_hyper_parameters_are_traced_and_the_key_starts_the_parameters() -> None:
+    traces = []
+
+    def apply(params, x):
+        traces.append(1)
+        return mlp.apply(params, x)
+
+    mlp = models.mlp((3,))
+    fit = make_fit(
+        Model(mlp.init, apply), losses.half_squared_error,
+        lambda hyper: optax.sgd(hyper["learning_rate"]), penalties.ridge(),
+    )  # fmt: skip
+    step, starts = jax.jit(fit.step), []
+    for seed, rate in ((0, 0.1), (1, 0.1), (1, 0.2)):
+        hyper = {"learning_rate": rate, "l2": rate}
+        inputs = make_inputs(*arrays(), hyper=hyper, key=seed)
+        state = fit.init(inputs)
+        starts.append((state.params["hidden_0"]["kernel"], step(inputs, state).params))
+    assert len(traces) == 1  # new values, one program
+    assert not np.array_equal(starts[0][0], starts[1][0])
+    np.testing.assert_array_equal(starts[1][0], starts[2][0])
+    assert not np.array_equal(*(s[1]["readout"]["kernel"] for s in starts[1:]))

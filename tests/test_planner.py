@@ -1,0 +1,121 @@
+"""How many lanes: from the compiled program's own memory, without running anything."""
+
+import re
+
+import jax
+import numpy as np
+import pytest
+from helpers import POISSON, TARGETS, counts, problem, targets_and_grid
+
+from jaxneuro import axes, engine, fit_many, make_inputs, plan, planner, stack_subjects
+from jaxneuro.engine import lane_memory, selects_of
+from jaxneuro.lanes import flatten_axes
+
+MANY = np.stack([np.arange(800) % TARGETS, np.arange(800) % 3], axis=1)
+DEVICES = tuple(jax.local_devices()[:1])
+
+
+def planned(rows=MANY, **options):
+    return plan(POISSON, problem(), targets_and_grid(), rows=rows, devices=DEVICES, **options)
+
+
+def test_memory_is_linear_in_lanes_and_what_the_compiler_says():
+    inputs, every = problem(), flatten_axes(targets_and_grid())
+    lanes = 24
+    told = planned(lanes=lanes)
+    scratch = lane_memory(POISSON, inputs, selects_of(every), len(every), lanes)
+    arrays = jax.tree.leaves((inputs._replace(key=0), selects_of(every)))
+    total = scratch + sum(np.asarray(a).nbytes for a in arrays)
+    assert told.bytes_predicted == pytest.approx(total, rel=0.2)
+    assert told.bytes_predicted == told.bytes_shared + lanes * told.bytes_per_lane
+    few = lane_memory(POISSON, inputs, selects_of(every), len(every), 2)
+    assert scratch == pytest.approx(few + 22 * told.bytes_per_lane, rel=0.2)
+    assert scratch > 5 * few
+
+
+def test_planning_runs_nothing(monkeypatch):
+    monkeypatch.setattr("jaxneuro.lanes._run_group", None)
+    monkeypatch.setattr("jaxneuro.lanes.get_engine", None)
+    told = planned()
+    assert told.fits == 800 and told.devices == 1 and told.waves >= 1
+    assert told.waves * told.lanes >= 800
+
+
+def test_a_plan_is_made_the_same_twice_and_kept_by_a_run(monkeypatch):
+    monkeypatch.setattr(planner, "available_bytes", lambda device: 10**9)
+    told = planned(rows=None)
+    assert planned(rows=None) == told
+    fits = fit_many(POISSON, problem(), targets_and_grid(), devices=DEVICES)
+    assert fits.lanes == told.lanes
+
+
+def test_a_plan_reads_well():
+    text = str(planned(lanes=16))
+    assert re.fullmatch(
+        r"800 fits in 16 lanes on each of 1 × \w+: 50 waves, \d+\.\d\d MB a lane, \d+ MB in all, "
+        r"3 compilations \(lanes bounded by you\)",
+        text,
+    )
+
+
+def test_a_list_of_rows_counts_its_own():
+    assert planned(rows=[[0, 0], [1, 1], [2, 2]]).fits == 3
+
+
+@pytest.mark.parametrize("lanes", [0, -3, 2.5, "some", None])
+def test_lanes_that_are_none(lanes):
+    with pytest.raises(ValueError, match=r'lanes is .*: a number from 1, or "auto"'):
+        planned(lanes=lanes)
+
+
+def test_what_bounds_the_lanes(monkeypatch):
+    each = planned().bytes_per_lane
+
+    def bound(cache, free):
+        monkeypatch.setattr(planner, "cache_bytes", lambda: cache)
+        monkeypatch.setattr(planner, "available_bytes", lambda device: free)
+        told = planned()
+        return told.lanes, told.reason
+
+    shared = planned().bytes_shared
+    assert bound(cache=100 * each, free=10**12) == (32, "cache")  # a power of two within 40
+    assert bound(cache=10**12, free=shared + 10 * each) == (6, "memory")
+    lanes, reason = bound(cache=10**12, free=10**12)
+    assert (lanes, reason) == (800, "the number of fits")
+    monkeypatch.setattr(planner, "_MOST_LANES", 50)
+    assert bound(cache=10**12, free=10**12)[0] == 50
+    with pytest.raises(MemoryError, match=r"one fit needs .* GB and .* GB are free"):
+        bound(cache=10**12, free=each)
+
+
+def test_outer_axes_are_planned_for_one_group():
+    """Subjects run one after the other: the lanes of one, and no memory for the others' x."""
+    x, y = counts()
+    one = make_inputs(x, y, hyper={"learning_rate": 0.1})
+    every = [axes.subjects(3), *targets_and_grid()]
+    told = plan(POISSON, stack_subjects([one] * 3), every, devices=DEVICES)
+    assert told.fits == 72 and told.lanes <= 24
+    assert told.waves % 3 == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "most", "lanes"),
+    [(1, 64, 1), (7, 64, 7), (9, 64, 12), (64, 64, 64), (65, 64, 36), (200, 64, 52), (3, 2, 2)],
+)
+def test_waves_are_filled_evenly(rows, most, lanes):
+    """As few waves as the most lanes would need, and few idle lanes in the last."""
+    assert planner._even(rows, most) == lanes
+    assert -(-rows // lanes) == -(-rows // most)
+
+
+def test_few_fits_are_not_worth_a_plan(monkeypatch):
+    monkeypatch.setattr(engine, "lane_memory", None)
+    monkeypatch.setattr(planner, "lane_memory", None)
+    fits = fit_many(POISSON, problem(), targets_and_grid(), rows=[[0, 0], [1, 1], [2, 2]],
+                    devices=DEVICES)  # fmt: skip
+    assert fits.lanes == 3
+
+
+def test_this_machine_has_memory_and_a_cache():
+    assert 2**20 < planner.available_bytes(jax.local_devices()[0]) < 2**50
+    assert 2**16 < planner.cache_bytes() < 2**32
