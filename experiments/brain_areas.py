@@ -7,11 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import figures
-from experiments.report import Figure, Table
-from experiments.runs import Part, choose, command_line, finish, held_out
+from experiments.areas_report import Fitted, fill, maps
+from experiments.runs import Part, choose, command_line, finish
 from jaxneuro import areas, axes, data, metrics, models, protocol
-from jaxneuro.crossval import Search
 from jaxneuro.data import Dataset
 from jaxneuro.fit import Fit
 from jaxneuro.fits import take
@@ -38,20 +36,12 @@ class Options:
     """Small, for a smoke test: the figures mean nothing."""
 
 
-@dataclass
-class Fitted:
-    """A model's search and the probabilities it predicts, averaged over the seeds of its refits."""
-
-    search: Search
-    probabilities: np.ndarray
-
-
 def main(options: Options) -> dict[str, Any]:
     """Runs the experiment and returns its summary."""
     if options.data == "cortical-maps":
         flat = data.raster(data.cortical_maps(), millimetre=6.0 if options.quick else 2.5)
         patches = data.patches(flat, 7 if options.quick else 15)
-        return _run(options, patches.dataset, lambda *found: _maps(flat, patches.pixels, *found))
+        return _run(options, patches.dataset, lambda *found: maps(flat, patches.pixels, *found))
     if not options.data.endswith(".npz"):
         raise ValueError(f"--data {options.data}: neither cortical-maps nor a .npz file")
     return _run(options, data.dataset_from_npz(options.data, "areas"), lambda *found: [])
@@ -65,9 +55,9 @@ def _run(options: Options, given: Dataset, pictures) -> dict[str, Any]:
     )  # fmt: skip
     fitted, test = splits.train[0, -1] > 0, splits.test[0, -1] > 0
     classes = int(given.y.max()) + 1
-    steps, seeds = (30, 2) if options.quick else (800, 5)
-    decay = axes.grid(weight_decay=[0.1, 0.5, 1.0][options.quick :], learning_rate=[3e-3])
-    ridge = axes.grid(l2=[1e-2, 1e-1] if options.quick else [1e-2, 3e-2, 1e-1])
+    steps, seeds = (30, 2) if options.quick else (1500, 4)
+    decay = axes.grid(weight_decay=[0.1, 0.5], learning_rate=[2e-3])
+    ridge = axes.grid(l2=[1e-3, 1e-1] if options.quick else [1e-4, 1e-3, 1e-2, 1e-1])
     image = given.x.ndim in (3, 4) and min(given.x.shape[1:3]) >= 4
     plans: dict[str, tuple[Fit, np.ndarray, tuple, int]] = {}
     if image:
@@ -96,7 +86,7 @@ def _run(options: Options, given: Dataset, pictures) -> dict[str, Any]:
         for model, f in found.items()
     }
     best = choose({model: f.search for model, f in found.items()})
-    _report(part, given, found, scores, baseline, best, test)
+    fill(part, given, found, scores, baseline, best, test)
     part.figures += pictures(given, found[best], test)
     return finish(
         part,
@@ -113,43 +103,6 @@ def _run(options: Options, given: Dataset, pictures) -> dict[str, Any]:
         models={"majority": baseline, **scores},
         command=f"python -m experiments.brain_areas --data {options.data} --seed {options.seed}",
     )
-
-
-def _report(part, given, found, scores, baseline, best, test) -> None:
-    names = given.target_names or tuple(str(k) for k in range(int(given.y.max()) + 1))
-    rows = [("majority of the fitted part", baseline, 1 / len(names), "", "", 0, "", "")]
-    for model, f in found.items():
-        alone = held_out(f.search, "accuracy")[:, 0]
-        balanced = metrics.balanced_accuracy(given.y[test], f.probabilities[test])
-        rows.append((model, scores[model], float(balanced), alone.mean(), np.ptp(alone),
-            f.search.total, f.search.compile_seconds, f.search.run_seconds))  # fmt: skip
-    part.tables.append(Table("Held-out accuracy",
-        ("model", "accuracy", "balanced", "one seed, mean", "range over seeds", "fits",
-         "compile s", "run s"), rows,
-        "Accuracy is that of the mean of the probabilities over the seeds of the refit."))  # fmt: skip
-    matrix = metrics.confusion_matrix(given.y[test], found[best].probabilities[test])
-    part.figures.append(Figure("confusion", f"Where {best} goes wrong: share of each true area.",
-        figures.confusion(np.asarray(matrix), names)))  # fmt: skip
-    part.results["one_seed"] = {
-        model: held_out(f.search, "accuracy")[:, 0].tolist() for model, f in found.items()
-    }
-    part.provenance |= {"licence": given.licence or "as given", "citation": given.citation}
-
-
-def _maps(flat, pixels, given: Dataset, best: Fitted, test: np.ndarray) -> list[Figure]:
-    """The held-out hemisphere as a map: true, predicted, and where they differ."""
-    guess = best.probabilities.argmax(axis=-1)
-    true, predicted = (
-        np.nan_to_num(data.paint(flat, pixels[test], labels[test])[1], nan=-1).astype(int)
-        for labels in (given.y, guess)
-    )
-    wrong = (true != predicted) & (true >= 0)
-    panels = [("true", true), ("predicted", predicted)]
-    return [Figure("flat_maps",
-        "The right hemisphere, flattened and mirrored: its networks, those predicted by a model "
-        "fitted on the left alone, and where they differ. The maps are group averages: the right "
-        "hemisphere is new cortex of the same people, not of new people.",
-        figures.label_map(panels, given.target_names, wrong))]  # fmt: skip
 
 
 def _scaled(x: np.ndarray, fitted: np.ndarray) -> np.ndarray:

@@ -52,7 +52,8 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
     if y.dtype.kind == "f":
         valid = valid | np.isnan(y)
     samples = 1 + y.ndim - first.y.ndim  # subjects come in front of samples
-    used = sum(np.asarray(w) for w in (inputs.weight, inputs.held_out, inputs.validation)) > 0
+    weights = (inputs.weight, inputs.held_out, inputs.validation)
+    used = np.any([np.asarray(weight) > 0 for weight in weights], axis=0)
     if used.ndim == samples:
         valid = valid | ~used.reshape(*used.shape, *[1] * (y.ndim - samples))
     by_target = valid.all(axis=tuple(range(samples)))

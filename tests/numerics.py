@@ -1,5 +1,6 @@
 """What the tests share: float64, gradients by finite differences, and one fit run to its end."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -42,17 +43,20 @@ def differences(function: Callable[[Any], Any], point: Any, step: float = 1e-6) 
 
 
 def run(fit: Fit, inputs: Inputs) -> Result:
-    """One fit from its start to its end."""
+    """One fit from its start to its end; compiled once for the same `fit` and shapes."""
+    return _whole(fit)(inputs)
 
-    @jax.jit
+
+@functools.lru_cache(maxsize=16)
+def _whole(fit: Fit) -> Callable[[Inputs], Result]:
+    def going(state):
+        return fit.status(state) == Status.RUNNING
+
     def whole(inputs):
-        def going(state):
-            return fit.status(state) == Status.RUNNING
-
         state = jax.lax.while_loop(going, lambda s: fit.step(inputs, s), fit.init(inputs))
         return fit.result(inputs, state)
 
-    return whole(inputs)
+    return jax.jit(whole)
 
 
 def trees_close(found: Any, wanted: Any, rtol: float = 1e-7, atol: float = 0.0) -> None:

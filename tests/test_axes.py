@@ -362,7 +362,9 @@ def test_permutation_zero_is_the_fit_itself():
 
 
 def test_other_seeds_are_other_fits_and_the_same_again():
-    fit = make_fit(models.mlp((3,)), losses.half_squared_error, optax.sgd(0.1), stop=Stop(5))
+    fit = make_fit(
+        models.linear(), losses.half_squared_error, optax.sgd(0.01), stop=Stop(5), batch=8
+    )
     inputs = recording(47, 1)._replace(hyper={})
     every = [axes.targets(2), axes.seeds(4)]
     fits = fit_many(fit, inputs, every, lanes=3)

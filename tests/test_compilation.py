@@ -7,14 +7,30 @@ from contextlib import contextmanager
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
-from helpers import FEATURES, LANES, POISSON, SAMPLES, TARGETS, counts, problem
+from helpers import FEATURES, LANES, SAMPLES, TARGETS, counts, problem
 
-from jaxneuro import Axis, axes, engine, fit_many
+from jaxneuro import (
+    Axis,
+    Stop,
+    axes,
+    engine,
+    fit_many,
+    losses,
+    make_fit,
+    metrics,
+    models,
+    penalties,
+)
 from jaxneuro.engine import get_engine, selects_of
 from jaxneuro.inputs import make_inputs
 from jaxneuro.lanes import flatten_axes
 
+DESCENT = make_fit(
+    models.linear(), losses.poisson, optax.sgd(0.1), penalties.ridge("strength"),
+    Stop(max_steps=30), scores={"correlation": metrics.correlation}, standardise=True,
+)  # fmt: skip
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
@@ -68,7 +84,7 @@ def make(samples=SAMPLES, seed=0, strengths=(0.1, 1.0), folds=2, fold_seed=0, ke
 
 def run(rows, lanes=LANES, **changed):
     inputs, every = make(**changed)
-    return fit_many(POISSON, inputs, every, rows=rows, lanes=lanes)
+    return fit_many(DESCENT, inputs, every, rows=rows, lanes=lanes)
 
 
 ROWS = [[0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1], [0, 2, 1, 0, 1, 0], [1, 3, 0, 1, 0, 1]]
@@ -121,7 +137,7 @@ def programs(every, lanes=WIDE):
     every = flatten_axes(every)
     inputs = problem()
     devices = tuple(jax.local_devices()[:1])
-    built, _ = get_engine(POISSON, inputs, selects_of(every), len(every), lanes, devices)
+    built, _ = get_engine(DESCENT, inputs, selects_of(every), len(every), lanes, devices)
     return "\n".join(p.as_text() for p in (built.start, built.advance, built.finish))
 
 

@@ -10,9 +10,7 @@ def test_lags_of_a_hand_made_example() -> None:
     x = np.array([[1, 10], [2, 20], [3, 30], [4, 40]])
     found = features.lags(x, 3)
     assert found.shape == (4, 3, 2) and found.dtype == np.float32
-    np.testing.assert_array_equal(
-        found[:, :, 0], [[1, 0, 0], [2, 1, 0], [3, 2, 1], [4, 3, 2]]
-    )
+    np.testing.assert_array_equal(found[:, :, 0], [[1, 0, 0], [2, 1, 0], [3, 2, 1], [4, 3, 2]])
     np.testing.assert_array_equal(found[:, :, 1], 10 * found[:, :, 0])
     np.testing.assert_array_equal(
         features.lags(x[:, 0], 2, first=1)[:, :, 0], [[0, 0], [1, 0], [2, 1], [3, 2]]

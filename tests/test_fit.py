@@ -1,5 +1,7 @@
 """One fit: how it ends, what it keeps, what it never looks at."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,16 @@ import pytest
 from numerics import float64, run, trees_close
 
 from jaxneuro import (
-    Model, Status, Stop, Warned, losses, make_fit, make_inputs, metrics, models, optimizers,
+    Model,
+    Status,
+    Stop,
+    Warned,
+    losses,
+    make_fit,
+    make_inputs,
+    metrics,
+    models,
+    optimizers,
     penalties,
 )  # fmt: skip
 from jaxneuro.minibatch import draw, in_blocks
@@ -30,8 +41,16 @@ def mask(*places) -> np.ndarray:
     return made
 
 
-def linear(stop: Stop = Stop(), optimizer=None, loss=losses.half_squared_error, **options):  # noqa: B008
-    return make_fit(models.linear(), loss, optimizer or optimizers.lbfgs(), stop=stop, **options)
+MODEL, LBFGS, SGD = models.linear(), optimizers.lbfgs(), optax.sgd(0.1)
+
+
+@functools.cache  # the same fit is compiled once
+def linear(stop: Stop = Stop(), optimizer=LBFGS, loss=losses.half_squared_error, **options):  # noqa: B008
+    return make_fit(MODEL, loss, optimizer, stop=stop, **options)
+
+
+def by_rate(hyper):
+    return optax.sgd(hyper["learning_rate"])
 
 
 def walk(fit, inputs, steps: int) -> list:
@@ -90,7 +109,7 @@ def test_step_limit_is_that_many_updates_and_the_last_iterate_counts(steps: int)
 @pytest.mark.parametrize("stop", [Stop(), Stop(max_steps=10), Stop(plateau=0, max_steps=200)])
 def test_diverged_by_the_learning_rate(rate: float, stop: Stop) -> None:
     # Whether the values still rise or overflowed long ago: and the start is what is kept.
-    fit = linear(stop, lambda hyper: optax.sgd(hyper["learning_rate"]))
+    fit = linear(stop, by_rate)
     inputs = make_inputs(*arrays(), hyper={"learning_rate": rate})
     result = run(fit, inputs)
     assert result.status == Status.DIVERGED
@@ -99,7 +118,9 @@ def test_diverged_by_the_learning_rate(rate: float, stop: Stop) -> None:
 
 
 def test_diverged_where_no_value_is_finite() -> None:
-    result = run(linear(loss=lambda prediction, y: jnp.log(-1 - prediction**2)), make_inputs(*arrays()))
+    result = run(
+        linear(loss=lambda prediction, y: jnp.log(-1 - prediction**2)), make_inputs(*arrays())
+    )
     assert result.status == Status.DIVERGED and np.isnan(result.loss)
 
 
@@ -112,11 +133,11 @@ def validated() -> tuple:
 def test_early_stopping_keeps_the_best_and_counts_the_last_iterate() -> None:
     inputs = validated()
     patience = 4
-    fit = linear(Stop(max_steps=500, gradient=0, plateau=0, patience=patience), optax.sgd(0.1))
+    fit = linear(Stop(max_steps=500, gradient=0, plateau=0, patience=patience), SGD)
     result = run(fit, inputs)
     assert result.status == Status.EARLY_STOPPED
     # The same descent without early stopping, judged here.
-    states = walk(linear(Stop(max_steps=500, gradient=0, plateau=0), optax.sgd(0.1)), inputs, 60)
+    states = walk(linear(Stop(max_steps=500, gradient=0, plateau=0), SGD), inputs, 60)
     apply = jax.jit(models.linear().apply)
     errors = [0.5 * np.square(apply(s.params, inputs.x) - inputs.y) for s in states]
     curve = np.array([e[8:30].mean() for e in errors])
@@ -126,14 +147,14 @@ def test_early_stopping_keeps_the_best_and_counts_the_last_iterate() -> None:
     trees_close(result.params, states[best].params, rtol=1e-6)
     assert float(result.loss) == pytest.approx(errors[best][:8].mean(), rel=1e-5)
     # Ended by the step limit at that very iterate: it was evaluated, so it is kept.
-    cut = run(linear(Stop(max_steps=best, gradient=0, plateau=0, patience=patience), optax.sgd(0.1)), inputs)
+    cut = run(linear(Stop(max_steps=best, gradient=0, plateau=0, patience=patience), SGD), inputs)
     assert cut.status == Status.STEP_LIMIT
     trees_close(cut.params, states[best].params, rtol=1e-6)
 
 
 def test_early_stopping_never_looks_at_held_out_samples() -> None:
     inputs = validated()
-    fit = linear(Stop(max_steps=500, gradient=0, plateau=0, patience=4), optax.sgd(0.1))
+    fit = linear(Stop(max_steps=500, gradient=0, plateau=0, patience=4), SGD)
     result = run(fit, inputs)
     other = inputs._replace(y=inputs.y.at[30:].add(100.0), x=inputs.x.at[30:].multiply(-3))
     again = run(fit, other)
@@ -222,7 +243,7 @@ VALUES = {
 def test_samples_of_weight_zero_have_no_influence(name: str, part: str) -> None:
     value, loss = VALUES[name]
     x, y = arrays()
-    y = y if loss is losses.half_squared_error else np.arange(SAMPLES) % 2
+    y = y if loss is losses.half_squared_error else np.arange(SAMPLES) % 2 * 1.0
     model = models.linear(2) if loss.labels else models.linear()
     fit = make_fit(model, loss, optimizers.lbfgs(), penalties.ridge(0.1))
     places = slice(35, 40)
@@ -259,6 +280,20 @@ def test_weight_two_is_a_sample_twice() -> None:
         wanted = run(linear(stop), make_inputs(x[rows], y[rows]))
         trees_close(found.params, wanted.params, rtol=1e-8)
         assert float(found.loss) == pytest.approx(float(wanted.loss), rel=1e-12)
+
+
+def test_float32_data_in_a_float64_session_stay_float32() -> None:
+    x, y = arrays()
+    with float64():
+        fit = make_fit(
+            MODEL, losses.half_squared_error, optimizers.proximal(),
+            (penalties.lasso(0.1), penalties.smoothness("a", {"a": FEATURES}, 0.1)),
+            standardise=True,
+        )  # fmt: skip
+        result = run(fit, make_inputs(x.astype(np.float32), y))
+        assert result.status == Status.CONVERGED
+        kinds = {leaf.dtype for leaf in jax.tree.leaves((result.params, result.loss))}
+        assert kinds == {np.dtype("float32")}
 
 
 # Scaling and features
@@ -318,7 +353,9 @@ def test_a_features_mask_is_dropping_columns(standardise: bool) -> None:
         found, wanted = run(fit, masked), run(fit, make_inputs(x[:, kept], y))
         kernel = np.asarray(found.params["readout"]["kernel"])[:, 0]
         np.testing.assert_array_equal(kernel[~kept], 0)
-        np.testing.assert_allclose(kernel[kept], wanted.params["readout"]["kernel"][:, 0], rtol=1e-7)
+        np.testing.assert_allclose(
+            kernel[kept], wanted.params["readout"]["kernel"][:, 0], rtol=1e-7
+        )
         assert float(found.loss) == pytest.approx(float(wanted.loss), rel=1e-10)
 
 
@@ -353,15 +390,23 @@ def test_batches_draw_what_has_weight_equally_often() -> None:
 def test_batches_draw_by_weight() -> None:
     weight = mask(3, 20, 30)
     weight[20] = 2
-    often = np.bincount(batches(make_inputs(*arrays(), weight=weight), 4, 4000).ravel(), minlength=40)
+    often = np.bincount(
+        batches(make_inputs(*arrays(), weight=weight), 4, 4000).ravel(), minlength=40
+    )
     np.testing.assert_allclose(often[[3, 20, 30]] / 16_000, [0.25, 0.5, 0.25], atol=0.02)
 
 
-def batched(key: int = 0, batch: int | None = 8, **changes):
-    stop = Stop(max_steps=60, gradient=0, plateau=0)
-    fit = make_fit(models.mlp((6,)), losses.half_squared_error, optax.adam(0.02), stop=stop,
-                   batch=batch, standardise=True)  # fmt: skip
-    inputs = make_inputs(*arrays(), weight=1 - mask(slice(30, 40)), held_out=mask(slice(30, 40)), key=key)
+IN_BATCHES = make_fit(
+    models.mlp((6,)), losses.half_squared_error, optax.adam(0.02),
+    stop=Stop(max_steps=60, gradient=0, plateau=0), batch=8,
+)  # fmt: skip
+
+
+def batched(key: int = 0, **changes):
+    fit = IN_BATCHES
+    inputs = make_inputs(
+        *arrays(), weight=1 - mask(slice(30, 40)), held_out=mask(slice(30, 40)), key=key
+    )
     inputs = inputs._replace(**changes)
     return fit, inputs, run(fit, inputs)
 
@@ -411,7 +456,8 @@ def test_batch_needs_a_size_and_no_patience() -> None:
 def test_held_out_scores_are_of_held_out_samples_only() -> None:
     x, y = arrays()
     inputs = make_inputs(x, y, held_out=mask(slice(30, 40)))
-    fit = linear(scores={"r2": metrics.r2, "mass": lambda y, response, weight: weight.sum()})
+    scores = {"r2": metrics.r2, "mass": lambda y, response, weight: weight.sum()}
+    fit = make_fit(MODEL, losses.half_squared_error, LBFGS, scores=scores)
     result = run(fit, inputs)
     predicted = np.asarray(fit.predict(result.params, inputs.x), np.float64)[30:]
     y = y[30:]

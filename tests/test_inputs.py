@@ -9,7 +9,16 @@ import pytest
 from numerics import float64
 
 from jaxneuro import (
-    Status, Stop, axes, fit_many, losses, make_fit, make_inputs, models, optimizers, stack_subjects,
+    Status,
+    Stop,
+    axes,
+    fit_many,
+    losses,
+    make_fit,
+    make_inputs,
+    models,
+    optimizers,
+    stack_subjects,
 )  # fmt: skip
 
 SAMPLES, FEATURES = 12, 3
@@ -138,7 +147,10 @@ def test_impossible_counts_of_one_target_harm_no_other() -> None:
     others = [0, 1, 3]
     assert found.status[2] == Status.BAD_DATA and found.steps[2] == 0
     assert (wanted.status[others] == Status.CONVERGED).all()
-    for a, b in zip(*(jax.tree.leaves((f.params, f.loss, f.status, f.steps)) for f in (found, wanted)), strict=True):
+    for a, b in zip(
+        *(jax.tree.leaves((f.params, f.loss, f.status, f.steps)) for f in (found, wanted)),
+        strict=True,
+    ):
         np.testing.assert_array_equal(a[others], b[others])
 
 
@@ -183,7 +195,7 @@ def test_a_probability_outside_0_to_1(value: float) -> None:
 def test_y_of_all_targets_without_their_axis() -> None:
     with pytest.raises(ValueError, match=r"predicts \(12,\) and y is \(12, 4\).*axes.targets"):
         many(counts(), losses.poisson, targets=False)
-    with pytest.raises(ValueError, match="y has shape|predicts"):
+    with pytest.raises(ValueError, match=r"y has shape|predicts"):
         many(np.arange(24).reshape(12, 2) % 2, losses.cross_entropy, models.linear(2), False)
 
 

@@ -93,6 +93,20 @@ def test_ill_neighbours(whole, name):
     assert np.isfinite(fits.loss[3]).all() and (fits.loss[3] != whole(name).loss[3]).all()
 
 
+def test_a_value_in_a_sample_that_nobody_uses_is_no_matter():
+    """Infinite, impossible for the loss or missing: the same bits, and no warning."""
+    _, y = counts()
+    unused = np.array([1, 3, 4, 6])
+    weight = problem().weight.at[unused].set(0)
+    expected = fit_many(
+        POISSON, problem(y)._replace(weight=weight), targets_and_grid(), lanes=LANES
+    )
+    y[unused] = np.array([np.inf, -np.inf, -1.5, np.nan])[:, None]
+    fits = fit_many(POISSON, problem(y)._replace(weight=weight), targets_and_grid(), lanes=LANES)
+    assert_same_bits(fits, expected)
+    assert not np.isin(fits.status, [Status.BAD_DATA, Status.DIVERGED]).any()
+
+
 def test_silent_neighbours(whole):
     _, y = counts()
     y[:, ::2] = 0

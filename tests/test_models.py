@@ -95,7 +95,9 @@ def test_pure_and_deterministic_by_key(name: str) -> None:
     trees_close(model.init(jax.random.key(0), x[3:4] + 1), params, rtol=0)  # values do not matter
     np.testing.assert_array_equal(model.apply(params, x), model.apply(params, x))
     other = made(name, seed=1)[1]
-    same = [np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (params, other)), strict=True)]
+    same = [
+        np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (params, other)), strict=True)
+    ]
     assert all(same) == name.startswith("linear ") or name == "linear"  # these start at zero
 
 
@@ -182,9 +184,7 @@ def test_cnn_takes_any_image_size(shape: tuple[int, int]) -> None:
 
 def test_cnn_takes_images_without_a_channel_axis() -> None:
     model, params, x = made("cnn")
-    np.testing.assert_allclose(
-        model.apply(params, x), model.apply(params, x[..., None]), rtol=1e-6
-    )
+    np.testing.assert_allclose(model.apply(params, x), model.apply(params, x[..., None]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("hidden", [(), (0,), (3, -1)])
@@ -280,7 +280,9 @@ def test_convolution_under_vmap(batched) -> None:
     with float64():
         _, kernel, bias = drawn((2, 5, 4, 3), lead=(3,))
         x = jnp.asarray(np.random.default_rng(1).standard_normal((3, 2, 5, 4, 3)))
-        args = [a if axis == 0 else a[0] for a, axis in zip((x, kernel, bias), batched, strict=True)]
+        args = [
+            a if axis == 0 else a[0] for a, axis in zip((x, kernel, bias), batched, strict=True)
+        ]
 
         def slope(function):
             return jax.grad(lambda *a: jnp.sum(jnp.sin(function(*a))), 1)
@@ -327,7 +329,8 @@ def primitives(jaxpr) -> set[str]:
     for equation in jaxpr.eqns:
         found.add(equation.primitive.name)
         for inner in jax.tree.leaves(
-            list(equation.params.values()), is_leaf=lambda v: hasattr(v, "eqns") or hasattr(v, "jaxpr")
+            list(equation.params.values()),
+            is_leaf=lambda v: hasattr(v, "eqns") or hasattr(v, "jaxpr"),
         ):
             inner = getattr(inner, "jaxpr", inner)
             if hasattr(inner, "eqns"):

@@ -13,7 +13,16 @@ from scipy.optimize import minimize
 from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ridge
 
 from jaxneuro import (
-    Model, Status, Stop, closed_form, losses, make_fit, make_inputs, models, optimizers, penalties,
+    Model,
+    Status,
+    Stop,
+    closed_form,
+    losses,
+    make_fit,
+    make_inputs,
+    models,
+    optimizers,
+    penalties,
 )  # fmt: skip
 
 SAMPLES, FEATURES, L2 = 60, 5, 0.0625
@@ -231,7 +240,9 @@ def test_a_step_is_one_evaluation(name: str) -> None:
     x, y = problem("poisson")
     inputs = make_inputs(x, y)
     penalty = penalties.lasso(0.01) if name == "proximal" else ()
-    fit = make_fit(counted(calls), losses.poisson, OURS[name](), penalty, Stop(gradient=0, plateau=0))
+    fit = make_fit(
+        counted(calls), losses.poisson, OURS[name](), penalty, Stop(gradient=0, plateau=0)
+    )
     state, step = jax.jit(fit.init)(inputs), jax.jit(fit.step)
     for expected in range(1, 8):
         state = jax.block_until_ready(step(inputs, state))

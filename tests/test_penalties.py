@@ -126,7 +126,9 @@ def test_prox_of_the_lasso_is_the_numeric_minimum() -> None:
         found = penalty.prox(params(), jnp.asarray(step), {"l1": jnp.asarray(strength)})
         for name, layer in params().items():
             np.testing.assert_array_equal(found[name]["bias"], layer["bias"])
-            for v, w in zip(np.ravel(layer["kernel"])[:30], np.ravel(found[name]["kernel"]), strict=False):
+            for v, w in zip(
+                np.ravel(layer["kernel"])[:30], np.ravel(found[name]["kernel"]), strict=False
+            ):
                 best = minimize_scalar(
                     lambda u, v=v: 0.5 * (u - v) ** 2 + step * strength * abs(u),
                     bounds=(-4, 4), method="bounded", options={"xatol": 1e-10},

@@ -4,31 +4,48 @@ import re
 
 import jax
 import numpy as np
+import optax
 import pytest
-from helpers import POISSON, TARGETS, counts, problem, targets_and_grid
+from helpers import TARGETS, counts, problem, targets_and_grid
 
-from jaxneuro import axes, engine, fit_many, make_inputs, plan, planner, stack_subjects
+from jaxneuro import (
+    Stop,
+    axes,
+    engine,
+    fit_many,
+    losses,
+    make_fit,
+    make_inputs,
+    models,
+    penalties,
+    plan,
+    planner,
+    stack_subjects,
+)
 from jaxneuro.engine import lane_memory, selects_of
 from jaxneuro.lanes import flatten_axes
 
+DESCENT = make_fit(
+    models.linear(), losses.poisson, optax.sgd(0.1), penalties.ridge("strength"), Stop(max_steps=9)
+)
 MANY = np.stack([np.arange(800) % TARGETS, np.arange(800) % 3], axis=1)
 DEVICES = tuple(jax.local_devices()[:1])
 
 
 def planned(rows=MANY, **options):
-    return plan(POISSON, problem(), targets_and_grid(), rows=rows, devices=DEVICES, **options)
+    return plan(DESCENT, problem(), targets_and_grid(), rows=rows, devices=DEVICES, **options)
 
 
 def test_memory_is_linear_in_lanes_and_what_the_compiler_says():
     inputs, every = problem(), flatten_axes(targets_and_grid())
     lanes = 24
     told = planned(lanes=lanes)
-    scratch = lane_memory(POISSON, inputs, selects_of(every), len(every), lanes)
+    scratch = lane_memory(DESCENT, inputs, selects_of(every), len(every), lanes)
     arrays = jax.tree.leaves((inputs._replace(key=0), selects_of(every)))
     total = scratch + sum(np.asarray(a).nbytes for a in arrays)
     assert told.bytes_predicted == pytest.approx(total, rel=0.2)
     assert told.bytes_predicted == told.bytes_shared + lanes * told.bytes_per_lane
-    few = lane_memory(POISSON, inputs, selects_of(every), len(every), 2)
+    few = lane_memory(DESCENT, inputs, selects_of(every), len(every), 2)
     assert scratch == pytest.approx(few + 22 * told.bytes_per_lane, rel=0.2)
     assert scratch > 5 * few
 
@@ -45,8 +62,13 @@ def test_a_plan_is_made_the_same_twice_and_kept_by_a_run(monkeypatch):
     monkeypatch.setattr(planner, "available_bytes", lambda device: 10**9)
     told = planned(rows=None)
     assert planned(rows=None) == told
-    fits = fit_many(POISSON, problem(), targets_and_grid(), devices=DEVICES)
-    assert fits.lanes == told.lanes
+
+    def build(fit, inputs, selects, width, lanes, devices):
+        raise InterruptedError(lanes)
+
+    monkeypatch.setattr("jaxneuro.lanes.get_engine", build)
+    with pytest.raises(InterruptedError, match=f"^{told.lanes}$"):
+        fit_many(DESCENT, problem(), targets_and_grid(), devices=DEVICES)
 
 
 def test_a_plan_reads_well():
@@ -88,14 +110,23 @@ def test_what_bounds_the_lanes(monkeypatch):
         bound(cache=10**12, free=each)
 
 
-def test_outer_axes_are_planned_for_one_group():
+def test_outer_axes_are_planned_for_one_group(monkeypatch):
     """Subjects run one after the other: the lanes of one, and no memory for the others' x."""
+    planning = []
+
+    def memory(fit, inputs, selects, width, lanes):
+        planning.append(inputs.x.shape)
+        return 5000 + 1000 * lanes
+
+    monkeypatch.setattr(planner, "lane_memory", memory)
     x, y = counts()
     one = make_inputs(x, y, hyper={"learning_rate": 0.1})
     every = [axes.subjects(3), *targets_and_grid()]
-    told = plan(POISSON, stack_subjects([one] * 3), every, devices=DEVICES)
-    assert told.fits == 72 and told.lanes <= 24
-    assert told.waves % 3 == 0
+    told = plan(DESCENT, stack_subjects([one] * 3), every, devices=DEVICES)
+    assert set(planning) == {x.shape}
+    assert told.fits == 72 and told.lanes == 24 and told.waves == 3
+    assert told.bytes_per_lane == 1000
+    assert 5000 + x.nbytes + y.nbytes < told.bytes_shared < 5000 + 2 * (x.nbytes + y.nbytes)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +142,7 @@ def test_waves_are_filled_evenly(rows, most, lanes):
 def test_few_fits_are_not_worth_a_plan(monkeypatch):
     monkeypatch.setattr(engine, "lane_memory", None)
     monkeypatch.setattr(planner, "lane_memory", None)
-    fits = fit_many(POISSON, problem(), targets_and_grid(), rows=[[0, 0], [1, 1], [2, 2]],
+    fits = fit_many(DESCENT, problem(), targets_and_grid(), rows=[[0, 0], [1, 1], [2, 2]],
                     devices=DEVICES)  # fmt: skip
     assert fits.lanes == 3
 

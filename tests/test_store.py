@@ -15,7 +15,6 @@ from jaxneuro import (
     fit_many,
     losses,
     make_fit,
-    metrics,
     models,
     optimizers,
     penalties,
@@ -131,12 +130,6 @@ def test_only_scores(tmp_path, fitted):
     assert fitted == []
 
 
-LONGER = make_fit(
-    models.linear(), losses.poisson, optimizers.lbfgs(3), penalties.ridge("strength"),
-    Stop(max_steps=51), scores={"correlation": metrics.correlation}, standardise=True,
-)  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("changed", "fact"),
     [
@@ -145,12 +138,11 @@ LONGER = make_fit(
         ({"key": 8}, "inputs"),
         ({"every": grid(0.1, 1.0, 4.0)}, "selects"),
         ({"every": [axes.targets(8, name="cell"), *grid()[1:]]}, "axes"),
-        ({"fit": LONGER}, "fit"),
         ({"rows": [[0, 0]]}, "rows"),
         ({"lanes": 2}, "lanes"),
         ({"keep": "scores"}, "keep"),
     ],
-    ids=["data", "hyper", "key", "grid", "axes", "stop rule", "rows", "lanes", "keep"],
+    ids=["data", "hyper", "key", "grid", "axes", "rows", "lanes", "keep"],
 )
 def test_another_run_is_refused(tmp_path, changed, fact, fitted):
     (tmp_path / "x").mkdir()
@@ -160,6 +152,16 @@ def test_another_run_is_refused(tmp_path, changed, fact, fitted):
     data = {name: options.pop(name) for name in ("seed", "learning_rate") if name in options}
     with pytest.raises(ValueError, match=rf"holds another run: (.*, )?{fact} \(was .*, is .*\)"):
         run(tmp_path, inputs=problem(**data), **options)
+    assert fitted == []
+
+
+def test_another_fit_is_refused(tmp_path, monkeypatch, fitted):
+    """What makes it another is told by `fit_text`, below."""
+    run(tmp_path)
+    fitted.clear()
+    monkeypatch.setattr("jaxneuro.checks.fit_text", lambda fit, inputs, axes: "longer")
+    with pytest.raises(ValueError, match=r"holds another run: fit \(was \w+, is longer\)"):
+        run(tmp_path)
     assert fitted == []
 
 
