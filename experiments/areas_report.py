@@ -40,7 +40,9 @@ def fill(
       test: (sample,) bool, held out.
     """
     names = given.target_names or tuple(str(k) for k in range(int(given.y.max()) + 1))
-    rows = [("majority of the fitted part", baseline, 1 / len(names), "", "", 0, "", "")]
+    rows: list[tuple] = [
+        ("majority of the fitted part", baseline, 1 / len(names), "", "", 0, "", "")
+    ]
     for model, f in found.items():
         alone = held_out(f.search, "accuracy")[:, 0]
         balanced = metrics.balanced_accuracy(given.y[test], f.probabilities[test])
@@ -49,7 +51,7 @@ def fill(
     part.tables.append(Table("Held-out accuracy",
         ("model", "accuracy", "balanced", "one seed, mean", "range over seeds", "fits",
          "compile s", "run s"), rows,
-        "Accuracy is that of the mean of the probabilities over the seeds of the refit."))  # fmt: skip
+        "Accuracy is that of the probabilities, averaged over the refits' seeds."))  # fmt: skip
     matrix = metrics.confusion_matrix(given.y[test], found[best].probabilities[test])
     part.figures.append(Figure("confusion", f"Where {best} goes wrong: share of each true area.",
         figures.confusion(np.asarray(matrix), names)))  # fmt: skip

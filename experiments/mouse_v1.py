@@ -73,7 +73,7 @@ def run(folder: Path, seed: int, quick: bool, common: dict[str, Any]) -> dict[st
     part.figures.append(Figure("published", "Each neuron's held-out R², published and here.",
         figures.scatter(theirs, ours, "published R² (lasso)", "R² here (ridge)")))  # fmt: skip
     part.notes.append(
-        "Squared correlation is never negative: a neuron without any signal scores a little above 0."
+        "Squared correlation is never negative: a neuron without signal scores a little above 0."
     )
     score = float(np.nanmean(ours))
     return finish(

@@ -15,6 +15,8 @@ from jaxneuro.data import Dataset
 from jaxneuro.fit import Fit
 from jaxneuro.fits import take
 
+COMMAND = "python -m experiments.neural_decoding"
+
 
 @dataclass
 class Options:
@@ -116,7 +118,7 @@ def _run(options: Options, given: Dataset, nested: splits.NestedSplits) -> dict[
         score_name="held-out R², mean over outputs",
         baseline=float(np.mean(metrics.r2(y[held], _pooled(mean, nested)[held]))),
         models=models,
-        command=f"python -m experiments.neural_decoding --data {options.data} --seed {options.seed}",
+        command=f"{COMMAND} --data {options.data} --seed {options.seed}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from experiments import figures
@@ -21,7 +22,7 @@ def run(file: str, seed: int, quick: bool, common: dict[str, Any]) -> dict[str, 
         folds=3 if quick else 5,
     )  # fmt: skip
     there = given.y[~np.isnan(given.y)]
-    counts = bool(np.asarray(losses.poisson.valid(there)).all())
+    counts = bool(np.asarray(losses.poisson.valid(jnp.asarray(there))).all())
     scores = encoding.COUNTS if counts else encoding.TRACES
     y = given.y if counts else _scaled(given.y, splits.train[0, -1] > 0)
     steps = 30 if quick else 200

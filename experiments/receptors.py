@@ -95,4 +95,5 @@ def _report(part: Part, searches: dict[str, Search], plans, cells, test: np.ndar
     part.provenance |= {"licence": source.licence, "citation": source.citation}
     part.notes.append(
         "Two recordings of ten seconds: the order of the models can be trusted, the second decimal "
-        "cannot. Spike history predicts a spike from the cell's own past, not from sound alone.")  # fmt: skip
+        "cannot. Spike history predicts from the cell's own past, not from sound alone."
+    )

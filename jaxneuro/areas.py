@@ -20,9 +20,14 @@ SCORES = {"accuracy": metrics.accuracy, "balanced_accuracy": metrics.balanced_ac
 def softmax_regression(classes: int) -> Fit:
     """Multinomial logistic regression on the flattened features, L-BFGS; strength "l2"."""
     return make_fit(
-        models.linear(classes), losses.cross_entropy, optimizers.lbfgs(), penalties.ridge(),
-        Stop(max_steps=300, gradient=1e-3), scores=SCORES, standardise=True,
-    )  # fmt: skip
+        models.linear(classes),
+        losses.cross_entropy,
+        optimizers.lbfgs(),
+        penalties.ridge(),
+        Stop(max_steps=300, gradient=1e-3),
+        scores=SCORES,
+        standardise=True,
+    )
 
 
 def network(model: Model, steps: int = 1000, batch: int = 64) -> Fit:
@@ -39,9 +44,13 @@ def network(model: Model, steps: int = 1000, batch: int = 64) -> Fit:
         )
 
     return make_fit(
-        model, losses.cross_entropy, optimizer,
-        stop=Stop(max_steps=steps, gradient=0, plateau=0), scores=SCORES, batch=batch,
-    )  # fmt: skip
+        model,
+        losses.cross_entropy,
+        optimizer,
+        stop=Stop(max_steps=steps, gradient=0, plateau=0),
+        scores=SCORES,
+        batch=batch,
+    )
 
 
 def region_cnn(classes: int, steps: int = 1000, batch: int = 64) -> Fit:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.fit import Fit
@@ -47,8 +48,7 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
     first = check_axes(inputs, [axis for axis in axes if axis.outer])
     y = np.asarray(inputs.y)
     loss = fit.loss
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
-        valid = np.asarray(loss.valid(y))
+    valid = np.asarray(loss.valid(jnp.asarray(y)))
     if y.dtype.kind == "f":
         valid = valid | np.isnan(y)
     samples = 1 + y.ndim - first.y.ndim  # subjects come in front of samples

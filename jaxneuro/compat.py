@@ -23,6 +23,6 @@ def per_device(function: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) ->
     """`shard_map` without its check of replication, which does not know of our while loops."""
     specs = {"mesh": mesh, "in_specs": in_specs, "out_specs": out_specs}
     try:
-        return _shard_map(function, check_vma=False, **specs)
+        return _shard_map(function, check_vma=False, **specs)  # pyright: ignore
     except TypeError:
         return _shard_map(function, check_rep=False, **specs)  # pyright: ignore

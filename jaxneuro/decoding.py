@@ -28,9 +28,14 @@ def linear_decoder(outputs: int) -> Fit:
     """The seed article's linear decoder, section 5.3: ½ mean squared error (its eq. 4.3) by
     L-BFGS; strength "l2". Its exact twin is `exact_linear`."""
     return make_fit(
-        models.linear_decoder(outputs), losses.half_squared_error, optimizers.lbfgs(),
-        penalties.ridge(), Stop(max_steps=500, gradient=1e-6), scores=SCORES, standardise=True,
-    )  # fmt: skip
+        models.linear_decoder(outputs),
+        losses.half_squared_error,
+        optimizers.lbfgs(),
+        penalties.ridge(),
+        Stop(max_steps=500, gradient=1e-6),
+        scores=SCORES,
+        standardise=True,
+    )
 
 
 def mlp(
@@ -44,9 +49,15 @@ def mlp(
         return optax.chain(optax.adam(hyper["learning_rate"]), optax.scale_by_schedule(schedule))
 
     return make_fit(
-        models.mlp(hidden, outputs), losses.half_squared_error, optimizer, penalties.ridge(),
-        Stop(max_steps=steps, gradient=0, plateau=0), scores=SCORES, standardise=True, batch=batch,
-    )  # fmt: skip
+        models.mlp(hidden, outputs),
+        losses.half_squared_error,
+        optimizer,
+        penalties.ridge(),
+        Stop(max_steps=steps, gradient=0, plateau=0),
+        scores=SCORES,
+        standardise=True,
+        batch=batch,
+    )
 
 
 def decode(

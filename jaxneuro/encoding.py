@@ -28,17 +28,27 @@ TRACES: dict[str, Score] = {"correlation": metrics.correlation, "r2": metrics.r2
 def linear(scores: dict[str, Score] | None = None) -> Fit:
     """Ridge regression of each response: ½ mean squared error, L-BFGS; strength "l2"."""
     return make_fit(
-        models.linear(), losses.half_squared_error, optimizers.lbfgs(), penalties.ridge(),
-        Stop(max_steps=300), scores=scores or TRACES, standardise=True,
-    )  # fmt: skip
+        models.linear(),
+        losses.half_squared_error,
+        optimizers.lbfgs(),
+        penalties.ridge(),
+        Stop(max_steps=300),
+        scores=scores or TRACES,
+        standardise=True,
+    )
 
 
 def poisson_glm(scores: dict[str, Score] | None = None) -> Fit:
     """Poisson GLM with log link (Truccolo 2005, J. Neurophysiol. 93:1074), L-BFGS; "l2"."""
     return make_fit(
-        models.linear(), losses.poisson, optimizers.lbfgs(), penalties.ridge(),
-        Stop(max_steps=300), scores=scores or COUNTS, standardise=True,
-    )  # fmt: skip
+        models.linear(),
+        losses.poisson,
+        optimizers.lbfgs(),
+        penalties.ridge(),
+        Stop(max_steps=300),
+        scores=scores or COUNTS,
+        standardise=True,
+    )
 
 
 def mlp(
@@ -46,9 +56,14 @@ def mlp(
 ) -> Fit:
     """Perceptron (tanh) of responses under ½ squared error, L-BFGS; "l2" on all its weights."""
     return make_fit(
-        models.mlp(hidden, activation=jnp.tanh), losses.half_squared_error, optimizers.lbfgs(), penalties.ridge(),
-        Stop(max_steps=steps, gradient=1e-4), scores=scores or TRACES, standardise=True,
-    )  # fmt: skip
+        models.mlp(hidden, activation=jnp.tanh),
+        losses.half_squared_error,
+        optimizers.lbfgs(),
+        penalties.ridge(),
+        Stop(max_steps=steps, gradient=1e-4),
+        scores=scores or TRACES,
+        standardise=True,
+    )
 
 
 def poisson_mlp(
@@ -56,9 +71,14 @@ def poisson_mlp(
 ) -> Fit:
     """Perceptron (tanh) of log-rates under Poisson loss, L-BFGS; "l2" on all its weights."""
     return make_fit(
-        models.mlp(hidden, activation=jnp.tanh), losses.poisson, optimizers.lbfgs(), penalties.ridge(),
-        Stop(max_steps=steps, gradient=1e-4), scores=scores or COUNTS, standardise=True,
-    )  # fmt: skip
+        models.mlp(hidden, activation=jnp.tanh),
+        losses.poisson,
+        optimizers.lbfgs(),
+        penalties.ridge(),
+        Stop(max_steps=steps, gradient=1e-4),
+        scores=scores or COUNTS,
+        standardise=True,
+    )
 
 
 def article_mlp(hidden: int = 32, steps: int = 1000, scores: dict[str, Score] | None = None) -> Fit:

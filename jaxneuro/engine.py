@@ -26,7 +26,7 @@ _memory: dict[tuple, int] = {}
 
 
 class Lanes(NamedTuple):
-    """(lane, ...) arrays: what is a lane's own of its inputs, its fit's state, whether it counts."""
+    """(lane, ...) arrays: a lane's own part of its inputs, its fit's state, whether it counts."""
 
     own: tuple[Array, ...]
     state: Any
@@ -183,8 +183,9 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
 
     sharded, replicated = NamedSharding(mesh, split), NamedSharding(mesh, whole)
     blanks = Lanes(
-        *jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, sharded), (own, state)),
-        _sized((total,), bool, sharded),
+        own=jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, sharded), own),
+        state=jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, sharded), state),
+        active=_sized((total,), bool, sharded),
     )
     on_all = jax.tree.map(lambda a: _sized(a.shape, a.dtype, replicated), (inputs, selects))
     rows = _sized((total, width), jnp.int32, sharded)
@@ -202,8 +203,7 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
         programs.append(lowered(finish, (whole, split), split, on_all[0], blanks))
     with ThreadPoolExecutor() as pool:  # XLA compiles outside the interpreter's lock
         built = list(pool.map(lambda program: program.compile(), programs))
-    advancing, starting, finishing = (*built, None, None)[:3]
-    memory = advancing.memory_analysis()
+    memory = built[0].memory_analysis()
     scratch = 0 if memory is None else memory.temp_size_in_bytes + memory.output_size_in_bytes
 
     def blank() -> Lanes:
@@ -213,15 +213,15 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
         return jax.tree.map(lambda a: jax.device_put(a, replicated), tree)
 
     return Engine(
-        starting,  # pyright: ignore[reportArgumentType]
-        advancing,
-        finishing,  # pyright: ignore[reportArgumentType]
-        blank,
-        place,
-        result,
-        total,
-        time.perf_counter() - begun,
-        scratch,
+        advance=built[0],
+        start=built[1 % len(built)],  # `only_advance`: never called
+        finish=built[-1],
+        blank=blank,
+        place=place,
+        result=result,
+        lanes=total,
+        compile_seconds=time.perf_counter() - begun,
+        temporary_bytes=scratch,
     )
 
 

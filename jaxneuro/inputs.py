@@ -120,13 +120,13 @@ def make_key(key: int | jax.Array) -> jax.Array:
     if not hasattr(key, "dtype"):
         raise ValueError(f"key is {key!r}: it must be a whole number or a jax.random.key")
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        key = jax.random.wrap_key_data(key, impl="threefry2x32")
+        key = jax.random.wrap_key_data(key, impl="threefry2x32")  # pyright: ignore
     if str(jax.random.key_impl(key)) != "threefry2x32":
         raise ValueError(
-            f"key is {jax.random.key_impl(key)}: only threefry2x32 gives every fit the same numbers "
-            "whatever its lane; use jax.random.key(seed, impl='threefry2x32')"
+            f"key is {jax.random.key_impl(key)}: only threefry2x32 gives a fit the same numbers in "
+            "every lane; use jax.random.key(seed, impl='threefry2x32')"
         )
-    return key
+    return key  # pyright: ignore[reportReturnType]
 
 
 def _array(name: str, value) -> np.ndarray:

@@ -25,8 +25,8 @@ def measure(x: Array, weight: Array) -> Scaling:
     flat = flat - centre
     share = weight / jnp.where(weight.sum() > 0, weight.sum(), 1)
     mean = share @ flat
-    variance = share @ jnp.square(flat) - jnp.square(mean)
-    floor = 1e-6 * jnp.square(flat).mean(axis=0)
+    square = share @ jnp.square(flat)
+    variance, floor = square - jnp.square(mean), 1e-6 * square  # below it, rounding alone
     deviation = jnp.where(variance > floor, jnp.sqrt(jnp.maximum(variance, floor)), 1)
     return Scaling(mean + centre, 1 / deviation)
 

@@ -26,7 +26,7 @@ def from_linen(module: nn.Module, first_layer: tuple[str, ...] | None = None) ->
         if others:
             raise ValueError(
                 f"from_linen: {type(module).__name__} keeps {others} beside params; a fit is a "
-                "pure function of its parameters: use layers without state (LayerNorm, not BatchNorm)"
+                "pure function of its parameters: use layers without state (LayerNorm)"
             )
         return variables["params"]
 
