@@ -59,7 +59,8 @@ def search(
 ) -> Search:
     """Chooses hyper-parameters for each target and outer fold by inner folds, and refits.
 
-    One compiled program runs both: the refit is one more row of weights.
+    The refit is one more row of weights, so with a number of `lanes` one compiled program runs
+    both; "auto" plans fewer lanes for the refits, which are fewer.
 
     Args:
       fit: scored by `score`, higher is better.

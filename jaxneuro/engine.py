@@ -182,10 +182,10 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
     )
 
     sharded, replicated = NamedSharding(mesh, split), NamedSharding(mesh, whole)
-    blanks = Lanes(
+    blanks: Any = Lanes(  # shapes, for now
         own=jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, sharded), own),
         state=jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, sharded), state),
-        active=_sized((total,), bool, sharded),
+        active=_sized((total,), bool, sharded),  # pyright: ignore[reportArgumentType]
     )
     on_all = jax.tree.map(lambda a: _sized(a.shape, a.dtype, replicated), (inputs, selects))
     rows = _sized((total, width), jnp.int32, sharded)
@@ -201,8 +201,11 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
         six = (whole, whole, split, split, split, split), split
         programs.append(lowered(start, *six, *on_all, rows, flags, flags, blanks, donate=(5,)))
         programs.append(lowered(finish, (whole, split), split, on_all[0], blanks))
+    # A program that is only weighed need not be fast: unoptimised, its buffers are the same.
+    hasty = only_advance and devices[0].platform == "cpu"
+    options = {"xla_backend_optimization_level": 0} if hasty else None
     with ThreadPoolExecutor() as pool:  # XLA compiles outside the interpreter's lock
-        built = list(pool.map(lambda program: program.compile(), programs))
+        built = list(pool.map(lambda program: program.compile(compiler_options=options), programs))
     memory = built[0].memory_analysis()
     scratch = 0 if memory is None else memory.temp_size_in_bytes + memory.output_size_in_bytes
 

@@ -48,6 +48,13 @@ def run(fit: Fit, inputs: Inputs) -> Result:
 
 
 @functools.lru_cache(maxsize=16)
+def compiled(fit: Fit) -> Fit:
+    """The fit with its functions compiled, once for the same `fit` and shapes."""
+    functions = {name: jax.jit(getattr(fit, name)) for name in ("init", "step", "result")}
+    return fit._replace(**functions)
+
+
+@functools.lru_cache(maxsize=16)
 def _whole(fit: Fit) -> Callable[[Inputs], Result]:
     def going(state):
         return fit.status(state) == Status.RUNNING

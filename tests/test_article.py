@@ -4,6 +4,8 @@ Section 4 prints three gradients, section 5 three networks in PyTorch. Each is w
 here in numpy; where torch is installed, its own layers are asked as well.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +39,7 @@ def objective(model, loss, x, y):
 
 def jacobian(model, params, x):
     """∂ output / ∂θ: the leaves with (sample, *output) in front."""
-    return jax.jacobian(lambda p: model.apply(p, x))(params)
+    return jax.jit(jax.jacobian(lambda p: model.apply(p, x)))(params)
 
 
 @pytest.mark.parametrize(
@@ -47,18 +49,18 @@ def test_the_printed_gradients_of_the_mean_squared_error(model) -> None:
     # 4.1 and 4.3: ∇J = 1/n Σ (ŷ_i - y_i) ∂ŷ_i/∂θ, of J = 1/(2n) Σ (ŷ_i - y_i)².
     with float64():
         x, y = (jnp.asarray(a) for a in regression())
-        params = model.init(jax.random.key(KEY), x)
+        params = jax.jit(model.init)(jax.random.key(KEY), x)
         error = model.apply(params, x) - y
         printed = jax.tree.map(
             lambda slope: jnp.einsum("i,i...->...", error, slope) / len(x),
             jacobian(model, params, x),
         )
-        ours = jax.grad(objective(model, losses.half_squared_error, x, y))(params)
+        ours = jax.jit(jax.grad(objective(model, losses.half_squared_error, x, y)))(params)
         trees_close(ours, printed, rtol=1e-12, atol=1e-15)
         value = objective(model, losses.half_squared_error, x, y)(params)
         assert float(value) == pytest.approx(float((error**2).sum() / (2 * len(x))), rel=1e-14)
         # Its code takes nn.MSELoss, without the ½: the same path at twice the learning rate.
-        code = jax.grad(objective(model, losses.squared_error, x, y))(params)
+        code = jax.jit(jax.grad(objective(model, losses.squared_error, x, y)))(params)
         trees_close(code, jax.tree.map(lambda g: 2 * g, printed), rtol=1e-12, atol=1e-15)
 
 
@@ -69,7 +71,7 @@ def test_the_printed_gradient_of_the_cross_entropy_is_that_of_the_logits() -> No
         rng = np.random.default_rng(1)
         x, labels = jnp.asarray(rng.standard_normal((7, 3))), rng.integers(0, 4, 7)
         model = models.mlp((5,), 4, activation=jnp.tanh)
-        params = model.init(jax.random.key(KEY), x)
+        params = jax.jit(model.init)(jax.random.key(KEY), x)
         logits = model.apply(params, x)
         one_hot, y = np.eye(4)[labels], jnp.asarray(labels)
         chances = softmax(np.asarray(logits))
@@ -84,7 +86,7 @@ def test_the_printed_gradient_of_the_cross_entropy_is_that_of_the_logits() -> No
         def chain(slopes):
             return jax.tree.map(lambda slope: jnp.einsum("ij,ij...->...", factor, slope), slopes)
 
-        ours = jax.grad(objective(model, losses.cross_entropy, x, y))(params)
+        ours = jax.jit(jax.grad(objective(model, losses.cross_entropy, x, y)))(params)
         trees_close(ours, chain(jacobian(model, params, x)), rtol=1e-11, atol=1e-15)
 
         probabilities = model._replace(apply=lambda p, x: jax.nn.softmax(model.apply(p, x)))
@@ -212,6 +214,7 @@ def as_torch(params, side: int) -> dict[str, np.ndarray]:
     return {name: np.array(value) for name, value in found.items()}
 
 
+@functools.cache
 def region_example(side: int = 28):
     rng = np.random.default_rng(2)
     x = jnp.asarray(rng.standard_normal((3, side, side, 2)), jnp.float32)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from numerics import float64, run, trees_close
+from numerics import compiled, float64, run, trees_close
 
 from jaxneuro import (
     Model,
@@ -55,7 +55,8 @@ def by_rate(hyper):
 
 def walk(fit, inputs, steps: int) -> list:
     """The state before and after each of so many steps."""
-    step, state = jax.jit(fit.step), jax.jit(fit.init)(inputs)
+    fit = compiled(fit)
+    step, state = fit.step, fit.init(inputs)
     states = [state]
     for _ in range(steps):
         states.append(step(inputs, states[-1]))
@@ -92,7 +93,7 @@ def test_step_limit_is_that_many_updates_and_the_last_iterate_counts(steps: int)
         # init, `steps` updates, one evaluation of the last iterate, nothing more
         assert statuses == [Status.RUNNING] * (steps + 1) + [Status.STEP_LIMIT] * 3
         assert [int(state.steps) for state in states[: steps + 1]] == list(range(steps + 1))
-        result = jax.jit(fit.result)(inputs, states[-1])
+        result = compiled(fit).result(inputs, states[-1])
         w = np.zeros(FEATURES + 1)
         design = np.c_[x, np.ones(SAMPLES)]
         for _ in range(steps):
@@ -188,7 +189,7 @@ def test_bad_data_never_starts(name: str) -> None:
     states = walk(fit, inputs, 2)
     assert all(state.status == Status.BAD_DATA and state.steps == 0 for state in states)
     trees_close(states[-1].params, states[0].params, rtol=0)
-    result = jax.jit(fit.result)(inputs, states[-1])
+    result = compiled(fit).result(inputs, states[-1])
     assert np.isnan(result.loss) and np.isnan(result.gradient_norm)
 
 
@@ -203,8 +204,8 @@ ENDED = {
 @pytest.mark.parametrize("status", ENDED)
 def test_a_step_on_an_ended_fit_changes_no_bit(status: Status) -> None:
     stop, optimizer = ENDED[status]
-    fit, inputs = linear(stop, optimizer), make_inputs(*arrays())
-    step, state = jax.jit(fit.step), jax.jit(fit.init)(inputs)
+    fit, inputs = compiled(linear(stop, optimizer)), make_inputs(*arrays())
+    step, state = fit.step, fit.init(inputs)
     while fit.status(state) == Status.RUNNING:
         state = step(inputs, state)
     assert state.status == status

@@ -231,7 +231,7 @@ class NnxDropout(nnx.Module):
     "model", [models.from_linen(LinenNorm()), models.from_nnx(NnxNorm), models.from_nnx(NnxDropout)]
 )
 def test_layers_with_state_are_refused(model: Model) -> None:
-    with pytest.raises(ValueError, match=r"without state \(LayerNorm, not BatchNorm\)"):
+    with pytest.raises(ValueError, match=r"^from_(linen|nnx): .*without state \(LayerNorm"):
         model.init(jax.random.key(0), jnp.ones((1, 4)))
 
 

@@ -294,8 +294,10 @@ def test_lbfgs_without_scaling() -> None:
         np.testing.assert_allclose(of(found.params)[:-1] * scales, glm.params[:-1], rtol=1e-4)
 
 
-@pytest.mark.parametrize("problem_name", LOSSES)
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize(
+    ("name", "problem_name"),
+    [("lbfgs", "poisson"), ("lbfgs", "logistic"), ("proximal", "poisson")],
+)
 def test_float32_reaches_a_gradient_of_1e_5(name: str, problem_name: str) -> None:
     fit = make_fit(
         models.linear(), LOSSES[problem_name], OURS[name](), penalties.ridge(), Stop(plateau=0)

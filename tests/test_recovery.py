@@ -79,7 +79,7 @@ def test_cortical_areas_from_patches() -> None:
     fits = {
         name: make_fit(
             model, losses.cross_entropy, optax.adam(3e-3),
-            stop=Stop(max_steps=200, gradient=0, plateau=0),
+            stop=Stop(max_steps=150, gradient=0, plateau=0),
             scores={"accuracy": metrics.accuracy}, batch=64,
         )
         for name, model in (("cnn", models.cnn(3, (8,), (16,))), ("linear", models.linear(3)))
