@@ -55,24 +55,32 @@ def _run(options: Options, given: Dataset, pictures) -> dict[str, Any]:
     )  # fmt: skip
     fitted, test = splits.train[0, -1] > 0, splits.test[0, -1] > 0
     classes = int(given.y.max()) + 1
-    steps, seeds = (30, 2) if options.quick else (1500, 4)
+    steps, seeds = (30, 2) if options.quick else (1500, 3)
     decay = axes.grid(weight_decay=[0.1, 0.5], learning_rate=[2e-3])
-    ridge = axes.grid(l2=[1e-3, 1e-1] if options.quick else [1e-4, 1e-3, 1e-2, 1e-1])
+    small, ridge = axes.grid(l2=[1e-4, 1e-3]), axes.grid(l2=[1e-2, 1e-1])
     image = given.x.ndim in (3, 4) and min(given.x.shape[1:3]) >= 4
-    plans: dict[str, tuple[Fit, np.ndarray, tuple, int]] = {}
+    # Lanes are given, so that search and refit are one program; a CNN fills the machine alone.
+    plans: dict[str, tuple[Fit, np.ndarray, tuple, int, int]] = {}
     if image:
         centre = given.x[:, given.x.shape[1] // 2, given.x.shape[2] // 2].reshape(len(given.x), -1)
-        plans["one-pixel softmax"] = areas.softmax_regression(classes), centre, ridge, 1
+        plans["one-pixel softmax"] = areas.softmax_regression(classes), centre, small, 1, 4
         network, name = areas.region_cnn(classes, steps), "the article's CNN"
     else:
         network, name = areas.network(models.mlp((64,), classes), steps), "MLP"
-    plans["softmax regression"] = areas.softmax_regression(classes), given.x, ridge, 1
-    plans[name] = network, _scaled(given.x, fitted), decay, seeds
+    plans["softmax regression"] = areas.softmax_regression(classes), given.x, ridge, 1, 4
+    plans[name] = network, _scaled(given.x, fitted), decay, seeds, 1 if image else 4
 
     part, found = Part(), dict[str, Fitted]()
-    for model, (fit, x, grid, repeats) in plans.items():
+    for model, (fit, x, grid, repeats, lanes) in plans.items():
         search = areas.identify(
-            fit, x, given.y, splits, grid, seed=options.seed, refit_axes=[axes.seeds(repeats)]
+            fit,
+            x,
+            given.y,
+            splits,
+            grid,
+            seed=options.seed,
+            lanes=lanes,
+            refit_axes=[axes.seeds(repeats)],
         )
         part.add(model, search)
         predict = jax.jit(fit.predict)

@@ -78,7 +78,14 @@ def _run(options: Options, given: Dataset, nested: splits.NestedSplits) -> dict[
     }
     searches = {
         "linear decoder": decoding.decode(
-            fits["linear decoder"], given.x, y, nested, l2, seed=options.seed, refit_axes=[shifts]
+            fits["linear decoder"],
+            given.x,
+            y,
+            nested,
+            l2,
+            seed=options.seed,
+            refit_axes=[shifts],
+            lanes=16,
         ),
         "MLP": decoding.decode(fits["MLP"], given.x, y, nested, deep, seed=options.seed),
     }

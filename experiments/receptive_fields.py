@@ -29,7 +29,7 @@ def run(seed: int, quick: bool) -> Part:
     fits = fit_many(
         encoding.poisson_glm(),
         inputs,
-        [axes.targets(neurons, name="neuron"), recording, axes.grid(l2=[1e-3, 1e-2, 1e-1])],
+        [axes.targets(neurons, name="neuron"), recording, axes.grid(l2=[1e-2, 1e-1])],
         progress=False,
     )
     choice = fits.select(["l2"], "bits_per_spike").chosen[..., 0]

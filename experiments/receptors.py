@@ -40,7 +40,7 @@ def run(seed: int, quick: bool) -> tuple[Part, dict[str, Search], str]:
         "Poisson GLM": (encoding.poisson_glm(), sound, penalty),
         "Poisson GLM, squares": (
             encoding.poisson_glm(),
-            [features.with_squares(x) for x in sound],
+            [features.with_squares(x, splits.train[0, -1] > 0) for x in sound],
             penalty,
         ),
         "Poisson MLP": (encoding.poisson_mlp((16,), steps=steps), sound, deep),
@@ -55,7 +55,8 @@ def run(seed: int, quick: bool) -> tuple[Part, dict[str, Search], str]:
         pairs = zip(x, cells, strict=True)
         inputs = stack_subjects([make_inputs(a, counts, key=seed) for a, (_, counts) in pairs])
         cell_axis = axes.subjects(2, labels=(1, 2), name="cell")
-        searches[name] = search(fit, inputs, [cell_axis], splits, grid, score=SCORE)
+        lanes = 16 if "GLM" in name else "auto"  # short fits: one program for search and refit
+        searches[name] = search(fit, inputs, [cell_axis], splits, grid, score=SCORE, lanes=lanes)
         part.add(name, searches[name])
     best = choose(searches)
     _report(part, searches, plans, cells, splits.test[0, -1] > 0)

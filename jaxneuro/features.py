@@ -24,10 +24,15 @@ def lags(x: ArrayLike, count: int, first: int = 0) -> NDArray[np.float32]:
     return np.ascontiguousarray(windows[:, :, ::-1].transpose(0, 2, 1))
 
 
-def with_squares(x: ArrayLike) -> NDArray[np.float32]:
-    """Features and their squares about the mean: (time, *feature) -> (time, 2·features)."""
+def with_squares(x: ArrayLike, fitted: ArrayLike | None = None) -> NDArray[np.float32]:
+    """Features and their squares about the mean: (time, *feature) -> (time, 2·features).
+
+    The mean is that of the samples `fitted` (time,) bool, so that held-out ones have no say; None:
+    of all.
+    """
     flat = np.asarray(x, np.float32).reshape(len(np.asarray(x)), -1)
-    return np.concatenate([flat, np.square(flat - flat.mean(axis=0))], axis=1)
+    known = flat if fitted is None else flat[np.asarray(fitted, bool)]
+    return np.concatenate([flat, np.square(flat - known.mean(axis=0))], axis=1)
 
 
 def spike_counts(times: ArrayLike, dt: float, samples: int) -> NDArray[np.float32]:

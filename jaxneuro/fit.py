@@ -256,8 +256,9 @@ def make_fit(
         plateau = finite & (since_reference >= stop.plateau) & bool(stop.plateau and not batch)
         early = finite & (since_best >= stop.patience) & bool(stop.patience)
         limit = state.steps >= stop.max_steps
-        # Ending above the start is no fit at all, whatever rule ended it.
-        rose = finite & (value > first_loss + 1e-3 * jnp.abs(first_loss)) & (not batch)
+        # Never below the start and now above it is no fit at all, whatever rule ended it.
+        rose = (value > first_loss + 1e-3 * jnp.abs(first_loss)) & (not batch)
+        rose &= finite & (jnp.minimum(state.reference, value) >= first_loss)
         status = jnp.select(
             [converged, nonfinite >= _LOST_AFTER, early, (plateau | limit) & rose, plateau, limit],
             [Status.CONVERGED, Status.DIVERGED, Status.EARLY_STOPPED, Status.DIVERGED,

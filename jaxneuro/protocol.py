@@ -67,5 +67,7 @@ def _first(found: Splits) -> Splits:
 def _with_gap(outer: Splits, gap: int) -> Splits:
     """Training samples nearer than `gap` to a test sample lose their weight."""
     test = outer.test[0] > 0
+    if 2 * gap + 1 > len(test):
+        raise ValueError(f"gap is {gap}: too wide for {len(test)} samples")
     near = np.convolve(test, np.ones(2 * gap + 1), mode="same") > 0
     return Splits(np.where(near, 0, outer.train).astype(np.float32), outer.test, outer.names)

@@ -16,6 +16,10 @@ try:
 except ImportError:  # jax < 0.8
     from jax.experimental import enable_x64
 
+HASTY = {
+    "xla_backend_optimization_level": 0
+}  # half the time to compile, and these programs are small
+
 
 def float64():
     """`with float64():` computes in double precision."""
@@ -50,7 +54,10 @@ def run(fit: Fit, inputs: Inputs) -> Result:
 @functools.lru_cache(maxsize=16)
 def compiled(fit: Fit) -> Fit:
     """The fit with its functions compiled, once for the same `fit` and shapes."""
-    functions = {name: jax.jit(getattr(fit, name)) for name in ("init", "step", "result")}
+    functions = {
+        name: jax.jit(getattr(fit, name), compiler_options=HASTY)
+        for name in ("init", "step", "result")
+    }
     return fit._replace(**functions)
 
 
@@ -63,7 +70,7 @@ def _whole(fit: Fit) -> Callable[[Inputs], Result]:
         state = jax.lax.while_loop(going, lambda s: fit.step(inputs, s), fit.init(inputs))
         return fit.result(inputs, state)
 
-    return jax.jit(whole)
+    return jax.jit(whole, compiler_options=HASTY)
 
 
 def trees_close(found: Any, wanted: Any, rtol: float = 1e-7, atol: float = 0.0) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 import statsmodels.api as sm
-from numerics import float64, run
+from numerics import compiled, float64, run
 from scipy.optimize import minimize
 from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ridge
 
@@ -243,7 +243,7 @@ def test_a_step_is_one_evaluation(name: str) -> None:
     fit = make_fit(
         counted(calls), losses.poisson, OURS[name](), penalty, Stop(gradient=0, plateau=0)
     )
-    state, step = jax.jit(fit.init)(inputs), jax.jit(fit.step)
+    state, step = compiled(fit).init(inputs), compiled(fit).step
     for expected in range(1, 8):
         state = jax.block_until_ready(step(inputs, state))
         jax.effects_barrier()
@@ -319,7 +319,7 @@ def test_recovery_from_an_overflow(name: str) -> None:
     inputs = make_inputs(size * x, y)
     optimizer = {"lbfgs": optimizers.lbfgs(), "proximal": optimizers.proximal(first_step=1e3)}[name]
     fit = make_fit(models.linear(), losses.poisson, optimizer, stop=Stop(gradient=1e-4, plateau=0))
-    step, state = jax.jit(fit.step), jax.jit(fit.init)(inputs)
+    step, state = compiled(fit).step, compiled(fit).init(inputs)
     overflows = 0
     while state.status == Status.RUNNING:
         state = step(inputs, state)
