@@ -48,25 +48,17 @@ def _or_skip(run):
         pytest.skip(str(error))
 
 
-def test_neuron_activity_runs_on_its_recordings(tmp_path):
-    options = neuron_activity.Options(out=tmp_path, quick=True)
-    summary = _checked(tmp_path, _or_skip(lambda: neuron_activity.main(options)))
-    assert summary["score"] > 0.5  # bits per spike: sound drives these cells
-    assert summary["receptive_field_correlation"] > 0.7
-
-
-def test_brain_areas_runs_on_its_recordings(tmp_path):
-    options = brain_areas.Options(out=tmp_path, quick=True)
-    summary = _checked(tmp_path, _or_skip(lambda: brain_areas.main(options)))
-    assert summary["score"] > summary["baseline"] + 0.2
-
-
-def test_neural_decoding_runs_on_its_recordings(tmp_path):
-    options = neural_decoding.Options(out=tmp_path, quick=True)
-    summary = _checked(tmp_path, _or_skip(lambda: neural_decoding.main(options)))
-    assert summary["models"]["linear decoder"] > 0.1
-    assert np.median(summary["shifted_r2"]) < 0.1
-    assert summary["gap_to_exact"] < 1e-3
+@pytest.mark.slow
+def test_all_jobs_run_on_their_recordings(tmp_path, capsys):
+    returned = _or_skip(lambda: run_all(All(out=tmp_path, quick=True)))
+    activity, areas, decoding = (_checked(tmp_path / s["job"], s) for s in returned)
+    assert activity["score"] > 0.5  # bits per spike: sound drives these cells
+    assert activity["receptive_field_correlation"] > 0.7
+    assert areas["score"] > areas["baseline"] + 0.2
+    assert decoding["models"]["linear decoder"] > 0.1 > np.median(decoding["shifted_r2"])
+    assert decoding["gap_to_exact"] < 1e-3
+    told = capsys.readouterr().out
+    assert all(s["job"] in told for s in returned)
 
 
 def _series(seed: int = 0) -> tuple[np.random.Generator, np.ndarray, np.ndarray]:
@@ -148,15 +140,6 @@ def test_help_says_what_it_does_and_costs(job):
     assert "minute" in told and "download" in told
     for option in ("--data", "--out", "--seed", "--quick"):
         assert option in told
-
-
-@pytest.mark.slow
-def test_all_jobs_in_one_command(tmp_path, capsys):
-    _or_skip(lambda: run_all(All(out=tmp_path, quick=True)))
-    told = capsys.readouterr().out
-    for job in ("neuron_activity", "brain_areas", "neural_decoding"):
-        assert (tmp_path / job / "summary.json").exists()
-        assert job in told
 
 
 def _recordings(name: str) -> Path:

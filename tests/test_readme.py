@@ -1,0 +1,32 @@
+"""The README's code runs as it stands there, and prints what it says."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+import jaxneuro as jn
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_readmes_code_runs(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    scope: dict = {}
+    for block in blocks:
+        exec(block, scope)
+    told = capsys.readouterr().out
+    promised = re.search(r"print\(fits\.scores.*# (.*)", README)
+    assert promised is not None and promised.group(1) in told
+
+    inputs = jn.make_inputs(scope["stimulus"], scope["spikes"], hyper={"l2": 0.1})
+    fits = jn.fit_many(scope["fit"], inputs, [jn.axes.targets(100), scope["durations"]])
+    assert fits.shape == (100, 4) and np.isfinite(fits.loss).all()
+
+
+def test_the_readmes_two_commands_stand_alone():
+    lines = [line for line in README.splitlines() if line.startswith("pip install -e")]
+    assert lines == [
+        'pip install -e ".[experiments]" && python -m experiments',
+        'pip install -e ".[test]" && pytest',
+    ]
