@@ -55,6 +55,10 @@ def fill(
     matrix = metrics.confusion_matrix(given.y[test], found[best].probabilities[test])
     part.figures.append(Figure("confusion", f"Where {best} goes wrong: share of each true area.",
         figures.confusion(np.asarray(matrix), names)))  # fmt: skip
+    part.notes.append(
+        "Penalties and the model are chosen without the held-out part, but its authors settled the "
+        "network's steps and learning rate with the default recording's held-out part in sight."
+    )
     part.results["one_seed"] = {
         model: held_out(f.search, "accuracy")[:, 0].tolist() for model, f in found.items()
     }
