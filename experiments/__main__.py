@@ -40,7 +40,14 @@ def main(options: Options) -> list[dict[str, Any]]:
         given = {} if options.data is None else {"data": str(options.data)}
         print(f"{name} …", flush=True)
         settings = {"out": options.out / name, "seed": options.seed, "quick": options.quick}
-        summaries.append(run(make(**settings, **given)))
+        try:
+            summaries.append(run(make(**settings, **given)))
+        except ValueError as error:
+            if options.data is None:
+                raise
+            print(f"  cannot take it: {error}", flush=True)
+    if not summaries:
+        raise ValueError(f"--data {options.data}: no job could take it")
     print(closing_table(summaries))
     return summaries
 

@@ -102,6 +102,14 @@ def test_neural_decoding_takes_anybodys_data(tmp_path):
     assert summary["score"] > 0.4 > summary["baseline"]
 
 
+def test_a_file_that_no_job_can_take_says_why_for_each(tmp_path, capsys):
+    file = tmp_path / "given.npz"
+    np.savez(file, x=np.ones((30, 2)), y=np.full((30, 2), "a"))
+    with pytest.raises(ValueError, match="no job could take it"):
+        run_all(All(data=file, out=tmp_path / "none", quick=True))
+    assert capsys.readouterr().out.count("cannot take it") == 3
+
+
 def test_held_out_samples_change_nothing_but_the_score(tmp_path):
     rng, x, drive = _series(3)
     y = drive + rng.normal(size=drive.shape)
