@@ -44,8 +44,8 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
     Raises:
       ValueError: names the field, the place and the value.
     """
-    check_axes(inputs, axes)
     first = check_axes(inputs, [axis for axis in axes if axis.outer])
+    check_axes(first, [axis for axis in axes if not axis.outer])
     y = np.asarray(inputs.y)
     loss = fit.loss
     valid = np.asarray(loss.valid(jnp.asarray(y)))

@@ -82,16 +82,13 @@ class Fit(NamedTuple):
 
 
 def clean(inputs: Inputs) -> Inputs:
-    """Missing samples (NaN in `y`) get a value and lose their weight; infinite values of samples
-    that nobody uses get one too (zero times infinity is NaN). Idempotent."""
+    """Missing samples (NaN in `y`) get a value and lose their weight. Idempotent."""
     if not jnp.issubdtype(inputs.y.dtype, jnp.floating):
         return inputs
     missing = jnp.isnan(inputs.y)
     gone = missing.reshape(missing.shape[0], -1).any(axis=1)
-    unused = (inputs.weight <= 0) & (inputs.held_out <= 0) & (inputs.validation <= 0)
-    idle = _spread(unused, inputs.y) & jnp.isinf(inputs.y)
     return inputs._replace(
-        y=jnp.where(missing | idle, 0, inputs.y),
+        y=jnp.where(missing, 0, inputs.y),
         weight=jnp.where(gone, 0, inputs.weight),
         held_out=jnp.where(gone, 0, inputs.held_out),
         validation=jnp.where(gone, 0, inputs.validation),

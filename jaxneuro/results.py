@@ -29,7 +29,6 @@ class Results:
         self.lane_steps, self.devices = 0, devices
         self.progress = sys.stderr.isatty() if progress is None else progress
         self.begun = self.written = self.shown = time.monotonic()
-        self.before = 0
 
     def kept(self, result: Any) -> Any:
         return result if self.params else result._replace(params=None)
@@ -41,7 +40,6 @@ class Results:
                 leaf[chunk["fit"]] = chunk[name]
             self.done[chunk["fit"]] = True
         self.resumed = self.done.copy()
-        self.before = int(self.done.sum())
 
     def add(self, fits: np.ndarray, found: Any) -> None:
         for leaf, new in zip(self.leaves, jax.tree.leaves(found), strict=True):
@@ -66,7 +64,7 @@ class Results:
         if not self.progress or (now - self.shown < 1 and done < fits):
             return
         self.shown = now
-        rate = (done - self.before) / max(now - self.begun, 1e-9)
+        rate = (done - int(self.resumed.sum())) / max(now - self.begun, 1e-9)
         left = f"{(fits - done) / rate:.0f} s left" if rate else "…"
         end = "\n" if done == fits else ""
         sys.stderr.write(f"\r{done}/{fits} fits, {rate:.3g} a second, {left}\x1b[K{end}")
