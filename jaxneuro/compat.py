@@ -19,3 +19,10 @@ def per_device(function: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) ->
     return jax.shard_map(
         function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
     )
+
+
+def flops(compiled: Any) -> float:
+    """Floating point operations of a compiled program, each loop's body counted once; 0 if the
+    backend does not tell."""
+    analysis = compiled.cost_analysis()
+    return float((analysis or {}).get("flops", 0.0))

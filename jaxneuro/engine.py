@@ -22,7 +22,7 @@ from jaxneuro.types import Array, Axis, Device, Inputs, Status
 
 _CACHE_SIZE = 32
 _engines: "OrderedDict[tuple, Engine]" = OrderedDict()
-_memory: dict[tuple, int] = {}
+_weights: "dict[tuple, Weight]" = {}
 
 
 class Lanes(NamedTuple):
@@ -104,14 +104,24 @@ def get_engine(
     return engine, True
 
 
-def lane_memory(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int, lanes: int):
-    """Bytes of scratch and lane state that `lanes` lanes need on one device, by compiling them."""
+class Weight(NamedTuple):
+    """What `advance` of so many lanes needs on one device: bytes of scratch and lane state, and
+    floating point operations of a step of all lanes."""
+
+    bytes: int
+    flops: float
+
+
+def weigh(
+    fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int, lanes: int
+) -> Weight:
+    """Compiles `advance` for `lanes` lanes, and asks the program."""
     key = (*_key(fit, inputs, selects), width, lanes)
-    if key not in _memory:
+    if key not in _weights:
         device = jax.local_devices()[:1]
         engine = _build(fit, inputs, selects, width, lanes, device, only_advance=True)
-        _memory[key] = engine.temporary_bytes
-    return _memory[key]
+        _weights[key] = Weight(engine.temporary_bytes, compat.flops(engine.advance))
+    return _weights[key]
 
 
 def _key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:

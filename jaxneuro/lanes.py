@@ -73,7 +73,7 @@ def fit_many(
 
     outer = [axis for axis in axes if axis.outer]
     begun = time.perf_counter()
-    first = _outer_inputs(inputs, outer, chosen[0][: len(outer)])
+    first = jax.eval_shape(fit.prepare, _outer_inputs(inputs, outer, chosen[0][: len(outer)]))
     compile_seconds = 0.0
     selects = selects_of([axis for axis in axes if not axis.outer])
     if lanes == "auto" and len(chosen) <= _FEW * len(devices):
@@ -100,7 +100,7 @@ def fit_many(
     groups = _groups(chosen[order][:, : len(outer)], order)
     try:
         for indices, members in groups:
-            own = engine.place(_outer_inputs(inputs, outer, indices))
+            own = engine.place(fit.prepare(_outer_inputs(inputs, outer, indices)))
             _run_group(engine, own, engine.place(selects), chosen, members, results, fit)
     finally:
         results.flush()
@@ -121,7 +121,7 @@ def plan(
     checks.check_axes(inputs, axes)
     chosen = _rows(axes, rows)
     outer = [axis for axis in axes if axis.outer]
-    first = _outer_inputs(inputs, outer, chosen[0][: len(outer)])
+    first = jax.eval_shape(fit.prepare, _outer_inputs(inputs, outer, chosen[0][: len(outer)]))
     return plan_lanes(fit, first, axes, len(chosen), lanes, tuple(devices or jax.local_devices()))
 
 

@@ -1,8 +1,10 @@
-"""How many lanes: planned from the compiled program's own memory, not guessed.
+"""How many lanes: planned from the compiled program's own memory and work, not guessed.
 
 The scratch memory of a step is linear in the lane count, so two small compilations tell it for
-any count. On a CPU the lanes of a device should stay in the cache (a program that leaves it runs
-at half the speed or less); on an accelerator they should fill the memory that is free.
+any count. On an accelerator the lanes should fill the memory that is free. On a CPU too many leave
+the cache, too few pay for each step's and each refill's fixed cost alone: `_seconds` weighs both.
+Its constants were fitted on one machine (benchmarks/RESULTS.md says how well its choices do); the
+same machine makes the same choice twice.
 """
 
 import math
@@ -15,12 +17,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxneuro.engine import lane_memory, selects_of
+from jaxneuro.engine import selects_of, weigh
 from jaxneuro.fit import Fit
 from jaxneuro.types import Axis, Device, Inputs
 
 _MOST_LANES = 1024
-_CACHE_SHARE = 0.4  # of the last level, which is often shared with others
+_CACHE_SHARE = 0.45  # of the last level, beyond which a step slows down ...
+_OVERFLOW = 0.17  # ... by so much with every doubling
+_FLOPS = 75e9  # a second and device, of narrow products in the cache
+_STEP_SECONDS = 50e-6  # fixed cost of a step: some hundred small operations
+_REFILL_SECONDS = 4e-3  # fixed cost of retiring and starting lanes ...
+_TYPICAL_STEPS = 10  # ... once in so many steps, where fits end by themselves
 _MEMORY_SHARE = 0.6
 _PROBES = (2, 4)  # lanes of the two small compilations
 
@@ -84,9 +91,9 @@ def plan_lanes(
     groups = math.prod(axis.size for axis in axes if axis.outer)
     at_once = max(1, math.ceil(fits / groups / len(devices)))
     with ThreadPoolExecutor() as pool:
-        few, many = pool.map(lambda n: lane_memory(fit, inputs, selects, width, n), _PROBES)
-    each = max(1, (many - few) // (_PROBES[1] - _PROBES[0]))
-    shared = max(0, few - _PROBES[0] * each) + _bytes_of((inputs, selects))
+        few, many = pool.map(lambda n: weigh(fit, inputs, selects, width, n), _PROBES)
+    each = max(1, (many.bytes - few.bytes) // (_PROBES[1] - _PROBES[0]))
+    shared = max(0, few.bytes - _PROBES[0] * each) + _bytes_of((inputs, selects))
     available = available_bytes(devices[0])
     if shared + each > available:
         raise MemoryError(
@@ -94,12 +101,15 @@ def plan_lanes(
             "use make_fit(batch=...), or fewer samples"
         )
     if lanes == "auto":
-        count, reason = min(
-            (max(1, int(_MEMORY_SHARE * (available - shared) / each)), "memory"),
-            (_cached_lanes(devices[0], each), "cache"),
-            (_MOST_LANES, "the most that pays"),
-            (_even(at_once, _cached_lanes(devices[0], each)), "the number of fits"),
-        )
+        fitting = max(1, int(_MEMORY_SHARE * (available - shared) / each))
+        most = min(fitting, _MOST_LANES)
+        if devices[0].platform == "cpu":
+            flops = max(0.0, many.flops - few.flops) / (_PROBES[1] - _PROBES[0])
+            count = _quickest(fit, at_once, most, len(devices) * each, flops)
+        else:
+            count = _even(at_once, most)
+        reasons = {at_once: "the number of fits", fitting: "memory", _MOST_LANES: "the most allowed"}
+        reason = reasons.get(count, "speed")
     elif isinstance(lanes, int | np.integer) and lanes >= 1:
         count, reason = int(lanes), "you"
     else:
@@ -118,11 +128,27 @@ def plan_lanes(
     )
 
 
-def _cached_lanes(device: Device, each: int) -> int:
-    if device.platform != "cpu":
-        return _MOST_LANES
-    fit = max(1, int(_CACHE_SHARE * cache_bytes() / each))
-    return min(_MOST_LANES, 1 << (fit.bit_length() - 1))
+def _quickest(fit: Fit, rows: int, most: int, each: int, flops: float) -> int:
+    """The lane count of least predicted time, on a CPU.
+
+    Args:
+      fit: says whether fits end by themselves or all take as many steps.
+      rows: fits on a device.
+      most: lanes at most.
+      each, flops: bytes of a lane over all devices, which share the cache; work of its step.
+    """
+    stop = fit.stop
+    fixed = not (stop.gradient or stop.plateau or stop.patience)
+    steps = stop.max_steps if fixed else min(_TYPICAL_STEPS, stop.max_steps)
+    cache = _CACHE_SHARE * cache_bytes()
+
+    def seconds(lanes: int) -> float:
+        overflow = max(0.0, math.log2(max(1, lanes * each) / cache))
+        work = lanes * flops / _FLOPS * (1 + _OVERFLOW * overflow)
+        return math.ceil(rows / lanes) * (_STEP_SECONDS + work + _REFILL_SECONDS / steps)
+
+    powers = [1 << i for i in range(most.bit_length())]
+    return min(sorted({_even(rows, p) for p in (*powers, most)}), key=seconds)
 
 
 def _even(rows: int, most: int) -> int:

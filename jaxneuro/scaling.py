@@ -1,5 +1,6 @@
 """Scaling and ablation of features folded into the first layer: `x` stays shared by all fits."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -42,10 +43,24 @@ def ablate(scaling: Scaling | None, features: Array | None) -> Scaling | None:
 
 def fold(params: Params, layer: tuple[str, ...], scaling: Scaling) -> Params:
     """Parameters for scaled features -> the same function of the raw features."""
+
+    def change(dense):
+        kernel = dense["kernel"] * scaling.gain[:, None]
+        return {**dense, "kernel": kernel, "bias": dense["bias"] - scaling.mean @ kernel}
+
+    return at_layer(params, layer, change)
+
+
+def at_layer(params: Params, layer: tuple[str, ...], change: Callable[[Params], Params]) -> Params:
+    """`params` with one layer, named by its path, changed."""
     name, *deeper = layer
-    if deeper:
-        return {**params, name: fold(params[name], tuple(deeper), scaling)}
-    dense = params[name]
-    kernel = dense["kernel"] * scaling.gain[:, None]
-    bias = dense["bias"] - scaling.mean @ kernel
-    return {**params, name: {**dense, "kernel": kernel, "bias": bias}}
+    inner = params[name]
+    new = at_layer(inner, tuple(deeper), change) if deeper else change(inner)
+    return {**params, name: new}
+
+
+def layer_of(params: Params, layer: tuple[str, ...]) -> Params:
+    """The layer that `at_layer` changes."""
+    for name in layer:
+        params = params[name]
+    return params

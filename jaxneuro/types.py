@@ -30,6 +30,21 @@ class Model(NamedTuple):
     first_layer: tuple[str, ...] | None = None
 
 
+class Moments(NamedTuple):
+    """Principal axes of the flattened features of `x`, all samples alike: they say how long a step
+    is, never where the optimum lies.
+
+    Attributes:
+      mean, deviation: (feature,).
+      values, vectors: (feature,), (feature, feature) of the covariance of x / deviation.
+    """
+
+    mean: Array
+    deviation: Array
+    values: Array
+    vectors: Array
+
+
 class Inputs(NamedTuple):
     """All that one fit sees. Folds and bootstraps are weights, so shapes never change.
 
@@ -43,6 +58,7 @@ class Inputs(NamedTuple):
       key: randomness of this fit, folded from its own place on the axes.
       features: (feature,) of the flattened features, 0 = left out; folded into the first layer,
         so that ablating features copies no `x`. None: all.
+      moments: of `x`, where fits precondition their steps by them; `fit.prepare` fills them in.
     """
 
     x: Array
@@ -53,6 +69,7 @@ class Inputs(NamedTuple):
     hyper: Mapping[str, Array]
     key: Array
     features: Array | None = None
+    moments: Moments | None = None
 
 
 class Axis(NamedTuple):

@@ -1,13 +1,38 @@
-"""Linear models and multilayer perceptrons on flattened features."""
+"""Linear models and multilayer perceptrons on flattened features.
+
+Inside, samples come last: with `x` shared, a batch of fits is then one product of tall kernels,
+(fit · unit, feature) by (feature, sample), whose rows each fit goes on with where they lie. That
+is up to 1.4 times as fast as `x @ kernel` on CPUs, whose result interleaves the fits.
+"""
 
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 
 from jaxneuro.models.wrap import from_linen
 from jaxneuro.types import Array, Model
 
 Initializer = Callable[..., Array]
+
+
+class _Layer(nn.Module):
+    """`nn.Dense` (the same parameters) of `x` (feature, sample): (unit, sample). With `has_ones`,
+    the last row of `x` is ones and takes the bias: one pass less over the samples, each way."""
+
+    units: int
+    kernel_init: Initializer
+    bias_init: Callable[[int], Initializer]
+
+    @nn.compact
+    def __call__(self, x: Array, has_ones: bool) -> Array:
+        inputs = len(x) - has_ones
+        kernel = self.param("kernel", self.kernel_init, (inputs, self.units), x.dtype)
+        bias = self.param("bias", self.bias_init(inputs), (self.units,), x.dtype)
+        if has_ones:
+            return _product(jnp.concatenate([kernel, bias[None]]), x)
+        return _product(kernel, x) + bias[:, None]
 
 
 class _Dense(nn.Module):
@@ -22,18 +47,18 @@ class _Dense(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        x = x.reshape(x.shape[0], -1)
-        for i, size in enumerate(self.hidden):
-            layer = nn.Dense(
-                size, kernel_init=self.kernel_init, bias_init=self.bias_init(x.shape[1]),
-                param_dtype=x.dtype, name=f"hidden_{i}",
-            )  # fmt: skip
-            x = self.activation(layer(x))
-        readout = nn.Dense(
-            self.outputs or 1, kernel_init=self.readout_init, bias_init=self.bias_init(x.shape[1]),
-            param_dtype=x.dtype, name="readout",
-        )  # fmt: skip
-        return readout(x) if self.outputs else readout(x)[:, 0]
+        x = x.reshape(x.shape[0], -1).T
+        x = jnp.concatenate([x, jnp.ones_like(x[:1])])
+        for i, units in enumerate(self.hidden):
+            layer = _Layer(units, self.kernel_init, self.bias_init, name=f"hidden_{i}")
+            x = self.activation(layer(x, i == 0))
+        readout = _Layer(self.outputs or 1, self.readout_init, self.bias_init, name="readout")
+        x = readout(x, not self.hidden)
+        return x.T if self.outputs else x[0]
+
+
+def _product(kernel: Array, x: Array) -> Array:
+    return jax.lax.dot_general(kernel, x, (((0,), (0,)), ((), ())))
 
 
 def zero_bias(inputs: int) -> Initializer:

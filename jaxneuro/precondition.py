@@ -1,0 +1,108 @@
+"""Coordinates in which the objective is round at the start: fewer steps, the same optimum.
+
+A linear model's curvature is that of its loss times the features' covariance, plus that of the
+penalties. With correlated features it is a long valley, in which every gradient method takes many
+steps. The covariance belongs to `x`, so all fits share its eigenvectors; each fit adds its own
+penalty along them and descends in coordinates without that valley, as Newton's method would from
+the same start (Nocedal & Wright 2006, Numerical Optimization, section 5.1, preconditioning).
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxneuro.scaling import Scaling, at_layer
+from jaxneuro.types import Array, Moments, Params
+
+_FLOOR = 1e-6  # of the mean curvature: directions in which x hardly varies stay finite
+
+
+class Basis(NamedTuple):
+    """The first layer's parameters p from others, q. With the eigenvectors U of `Moments`:
+    kernel = ratio · U · (width · kernel_q), bias = bias_width · bias_q - offset · kernel.
+
+    Attributes:
+      offset: (feature,) mean of the features as the layer meets them.
+      ratio: (feature,) from the units of `Moments` to the layer's; 0 where a feature is left out.
+      width: (feature,) 1/√curvature along each eigenvector.
+      bias_width: () the same of the bias.
+    """
+
+    offset: Array
+    ratio: Array
+    width: Array
+    bias_width: Array
+
+
+def moments(x: Array, scaled: bool) -> Moments:
+    """Mean and principal axes of the flattened features of `x` (sample, *feature).
+
+    Args:
+      x: all samples; their weights do not matter.
+      scaled: by the features' deviations first, as fits that standardise do.
+    """
+    return _moments(x.reshape(x.shape[0], -1), scaled)
+
+
+@partial(jax.jit, static_argnums=1)
+def _moments(flat: Array, scaled: bool) -> Moments:
+    mean = flat.mean(axis=0)
+    centred = flat - mean
+    deviation = jnp.sqrt(jnp.square(centred).mean(axis=0))
+    deviation = jnp.where((deviation > 0) & scaled, deviation, 1)
+    centred = centred / deviation
+    with jax.default_matmul_precision("highest"):
+        values, vectors = jnp.linalg.eigh(centred.T @ centred / len(flat))
+    return Moments(mean, deviation, jnp.maximum(values, 0), vectors)
+
+
+def measure(
+    known: Moments, scaling: Scaling | None, curvature: Array, stiffness: Array
+) -> Basis:
+    """The basis in which the objective's second derivative is near the identity.
+
+    Args:
+      known: of the raw features.
+      scaling: what the features are before the first layer meets them.
+      curvature: () second derivative of the loss in the prediction.
+      stiffness: (feature,) that of the penalties along each eigenvector.
+    """
+    mean, ratio = known.mean, jnp.ones_like(known.mean)
+    if scaling is not None:
+        mean = (mean - scaling.mean) * scaling.gain
+        there = scaling.gain > 0
+        ratio = jnp.where(there, 1 / jnp.where(there, known.deviation * scaling.gain, 1), 0)
+    curvature = jnp.where(curvature > 0, curvature, 1).astype(mean.dtype)
+    bends = curvature * known.values + stiffness
+    bends = jnp.maximum(bends, jnp.maximum(_FLOOR * bends.mean(), 1e-30))
+    return Basis(mean, ratio, 1 / jnp.sqrt(bends), 1 / jnp.sqrt(curvature))
+
+
+def natural(params: Params, layer: tuple[str, ...], known: Moments, basis: Basis) -> Params:
+    """q -> p, linear in q: the model's own parameters."""
+
+    def change(dense):
+        kernel = known.vectors @ (basis.width[:, None] * dense["kernel"])
+        kernel = basis.ratio[:, None] * kernel
+        bias = basis.bias_width * dense["bias"] - basis.offset @ kernel
+        return {**dense, "kernel": kernel, "bias": bias}
+
+    with jax.default_matmul_precision("highest"):
+        return at_layer(params, layer, change)
+
+
+def inverse(params: Params, layer: tuple[str, ...], known: Moments, basis: Basis) -> Params:
+    """p -> q; weights of features left out become 0."""
+
+    def change(dense):
+        there = basis.ratio[:, None] > 0
+        kernel = jnp.where(there, dense["kernel"], 0)
+        bias = (dense["bias"] + basis.offset @ kernel) / basis.bias_width
+        kernel = jnp.where(there, kernel / jnp.where(there, basis.ratio[:, None], 1), 0)
+        kernel = known.vectors.T @ kernel / basis.width[:, None]
+        return {**dense, "kernel": kernel, "bias": bias}
+
+    with jax.default_matmul_precision("highest"):
+        return at_layer(params, layer, change)
