@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 _SLOW = 10.0  # seconds: what takes longer is run no more than it must
+_SHORT = 8.0  # seconds with compilation: what takes less is run once before each clocked run
 
 
 class Contestant(NamedTuple):
@@ -67,6 +68,8 @@ def measure(case: Case, repeats: int = 5) -> list[dict[str, Any]]:
                 continue
             if turn > 1 and first[one.name] * one.share > _SLOW:
                 continue
+            if first[one.name] * one.share < _SHORT:
+                one.run()  # its data back into the cache, after the others
             spent, answers[one.name] = _timed(one)
             seconds[one.name].append(spent)
     ours = case.contestants[0].name
