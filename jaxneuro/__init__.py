@@ -22,6 +22,7 @@ from jaxneuro import (
     penalties,
     splits,
 )
+from jaxneuro.condense import condense
 from jaxneuro.fit import Fit, Stop, make_fit
 from jaxneuro.fits import Fits, Selection
 from jaxneuro.inputs import make_inputs, stack_subjects
@@ -42,6 +43,7 @@ __all__ = [
     "areas",
     "axes",
     "closed_form",
+    "condense",
     "crossval",
     "decoding",
     "encoding",

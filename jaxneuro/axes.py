@@ -169,7 +169,7 @@ class _TakeSubject(NamedTuple):
     size: int
 
     def __call__(self, inputs: Inputs, index: Any) -> Inputs:
-        if inputs.weight.ndim != 2 or len(inputs.weight) < self.size:
+        if inputs.weight.ndim < 2 or len(inputs.weight) < self.size:
             raise ValueError(
                 f"{self.size} subjects, and weight is {inputs.weight.shape}: it takes "
                 "(subject, sample), as from stack_subjects"

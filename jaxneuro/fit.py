@@ -129,7 +129,7 @@ def make_fit(
         fit is fitted on (each fold its own), folded into the first layer: `x` is never copied,
         penalties act on standardised weights, and the parameters returned take the raw `x`.
       precondition: descend in coordinates in which the objective is round at the start, from the
-        covariance of all of `x` and the penalties' curvature (`jaxneuro.precondition`). The
+        covariance of `x` and the penalties' curvature (`jaxneuro.precondition`). The
         optimum, the stopping rules and the parameters returned are the same; linear models of
         correlated features need far fewer steps. Costs one eigendecomposition for each `x`.
       batch: samples a step, drawn anew from those with weight, spread evenly over the recording;
@@ -212,7 +212,9 @@ def make_fit(
     def prepare(inputs: Inputs) -> Inputs:
         if not precondition:
             return inputs
-        return inputs._replace(moments=preconditioning.moments(inputs.x, standardise))
+        return inputs._replace(
+            moments=preconditioning.moments(inputs.x, inputs.weight, standardise)
+        )
 
     def measure_basis(params: Params, scale: scaling.Scaling | None, inputs: Inputs):
         """The curvature of the loss in one output, and of the penalties in one unit's weights."""

@@ -12,7 +12,7 @@ import numpy as np
 
 import jaxneuro
 from jaxneuro import checks
-from jaxneuro.engine import Engine, get_engine, selects_of
+from jaxneuro.engine import Engine, Lanes, get_engine, selects_of
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_key
@@ -98,10 +98,11 @@ def fit_many(
     order = np.lexsort(chosen[:, : len(outer)].T[::-1]) if outer else np.arange(len(chosen))
     order = order[~results.done[order]]
     groups = _groups(chosen[order][:, : len(outer)], order)
+    selects, lanes_now = engine.place(selects), engine.blank()
     try:
         for indices, members in groups:
             own = engine.place(fit.prepare(_outer_inputs(inputs, outer, indices)))
-            _run_group(engine, own, engine.place(selects), chosen, members, results, fit)
+            lanes_now = _run_group(engine, own, selects, chosen, members, results, fit, lanes_now)
     finally:
         results.flush()
     return _assemble(results, axes, chosen, rows is None, engine, begun, compile_seconds)
@@ -133,12 +134,12 @@ def _run_group(
     members: np.ndarray,
     results: Results,
     fit: Fit,
-) -> None:
-    """Runs the rows `members`, which share their outer indices."""
+    lanes: Lanes,
+) -> Lanes:
+    """Runs the rows `members`, which share their outer indices, in `lanes` that are free."""
     held = np.full(engine.lanes, -1)  # which row each lane works on
     order = _lane_order(engine.lanes, results.devices)
     waiting = list(members[::-1])
-    lanes = engine.blank()
     indices = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1])).astype(np.int32)
     stride = _Stride(fit)
     while waiting or (held >= 0).any():
@@ -163,6 +164,7 @@ def _run_group(
         results.add(held[ended], jax.tree.map(lambda a, e=ended: np.asarray(a)[e], found))
         stride.ended(np.asarray(found.steps)[ended])
         held[ended] = -1
+    return lanes
 
 
 class _Stride:

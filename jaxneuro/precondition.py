@@ -36,25 +36,27 @@ class Basis(NamedTuple):
     bias_width: Array
 
 
-def moments(x: Array, scaled: bool) -> Moments:
+def moments(x: Array, weight: Array, scaled: bool) -> Moments:
     """Mean and principal axes of the flattened features of `x` (sample, *feature).
 
     Args:
-      x: all samples; their weights do not matter.
+      x: shared by all fits.
+      weight: (sample,) before any fold: samples of weight 0 do not count.
       scaled: by the features' deviations first, as fits that standardise do.
     """
-    return _moments(x.reshape(x.shape[0], -1), scaled)
+    return _moments(x.reshape(x.shape[0], -1), weight, scaled)
 
 
-@partial(jax.jit, static_argnums=1)
-def _moments(flat: Array, scaled: bool) -> Moments:
-    mean = flat.mean(axis=0)
-    centred = flat - mean
-    deviation = jnp.sqrt(jnp.square(centred).mean(axis=0))
-    deviation = jnp.where((deviation > 0) & scaled, deviation, 1)
-    centred = centred / deviation
+@partial(jax.jit, static_argnums=2)
+def _moments(flat: Array, weight: Array, scaled: bool) -> Moments:
+    share = (weight / weight.sum()).astype(flat.dtype)
     with jax.default_matmul_precision("highest"):
-        values, vectors = jnp.linalg.eigh(centred.T @ centred / len(flat))
+        mean = share @ flat
+        centred = (flat - mean) * jnp.sqrt(share)[:, None]
+        deviation = jnp.sqrt(jnp.square(centred).sum(axis=0))
+        deviation = jnp.where((deviation > 0) & scaled, deviation, 1)
+        centred = centred / deviation
+        values, vectors = jnp.linalg.eigh(centred.T @ centred)
     return Moments(mean, deviation, jnp.maximum(values, 0), vectors)
 
 

@@ -31,8 +31,8 @@ class Model(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Principal axes of the flattened features of `x`, all samples alike: they say how long a step
-    is, never where the optimum lies.
+    """Principal axes of the flattened features of `x`, over all folds: they say how long a step is,
+    never where the optimum lies.
 
     Attributes:
       mean, deviation: (feature,).

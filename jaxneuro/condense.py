@@ -1,0 +1,157 @@
+"""Few samples with the same moments as many: squared error of linear models costs nothing in time.
+
+All that a linear model under squared error can know of its samples are the means and covariances
+of x and y (its sufficient statistics; Bishop 2006, Pattern Recognition and Machine Learning, eq.
+3.13 to 3.19). So features + 2 samples that have the same moments serve any such fit as well as
+millions: with every penalty and optimizer, standardised or not, and for every score made of second
+moments (mean squared error, R², correlation). The moments are taken in double precision.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxneuro.axes import subjects
+from jaxneuro.fit import Fit
+from jaxneuro.splits import Splits
+from jaxneuro.types import Axis, Inputs
+
+
+def condense(
+    fit: Fit, inputs: Inputs, splits: Splits, name: str = "fold"
+) -> tuple[Inputs, Axis]:
+    """The fitted and the scored samples of each fold, condensed; and the outer axis of the folds.
+
+    Args:
+      fit: of a model that is linear in `x`, with a squared-error loss.
+      inputs: `x` (sample, *feature), `y` (sample, *output) without missing samples. Samples whose
+        weight is 0 are neither fitted nor scored, as with `axes.folds`.
+      splits: from `jaxneuro.splits`.
+      name: of the axis.
+
+    Returns:
+      inputs with a fold axis in front: `x` (fold, row, feature), `y` (fold, row, *output), of
+      2·(features + 2) rows, and the axis that takes one fold: it comes first in `fit_many`.
+
+    Raises:
+      ValueError: the fit knows more of its samples than their moments, or `y` has missing samples.
+    """
+    _check(fit, inputs)
+    y = np.asarray(inputs.y, np.float64)
+    if np.isnan(y).any():
+        raise ValueError("condense: y has missing samples (NaN); leave them out by weight, or use "
+                         "axes.folds, where each target may miss its own")  # fmt: skip
+    x = np.asarray(inputs.x, np.float64).reshape(len(y), -1)
+    used = np.asarray(inputs.weight, np.float64)
+    weights = np.concatenate([used * splits.train, (used > 0) * splits.test])
+    for i, weight in enumerate(weights):
+        if not weight.any():
+            part = "test" if i >= len(splits.train) else "train"
+            raise ValueError(f"{name} {i % len(splits.train)}: the {part} part is empty")
+    made = _samples_of_moments(x, y.reshape(len(y), -1), weights)
+    folds, rows = len(splits.train), made[0].shape[1]
+
+    def both(parts: np.ndarray, tail: tuple[int, ...]) -> np.ndarray:
+        joined = np.concatenate([parts[:folds], parts[folds:]], axis=1)
+        return joined.reshape(folds, 2 * rows, *tail).astype(np.float32)
+
+    fitted = np.repeat(np.arange(2 * rows) < rows, folds).reshape(-1, folds).T
+    dtype = np.float32
+    condensed = inputs._replace(
+        x=both(made[0], (x.shape[1],)),
+        y=both(made[1], inputs.y.shape[1:]),
+        weight=fitted.astype(dtype),
+        held_out=(~fitted).astype(dtype),
+        validation=np.zeros_like(fitted, dtype),
+    )
+    return condensed, subjects(folds, splits.names or None, name=name)
+
+
+def _samples_of_moments(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each row of `weights` (part, sample), features + 2 samples of the same moments."""
+    centre_x, centre_y = x.mean(axis=0), y.mean(axis=0)
+    wide = np.concatenate([np.ones((len(x), 1)), x - centre_x], axis=1)
+    tall = y - centre_y
+    cells = _cells(weights)
+    if cells is None:
+        sums = [_sums(wide, tall, weight) for weight in weights]
+    else:
+        each = [_sums(wide[members], tall[members]) for _, members in cells]
+        shares = np.stack([pattern for pattern, _ in cells], axis=1)
+        sums = [
+            tuple(sum(w * part[i] for w, part in zip(row, each, strict=True)) for i in range(3))
+            for row in shares
+        ]
+    rows = x.shape[1] + 2
+    waves = _waves(rows)
+    found = []
+    for square, cross, power in sums:
+        total = square[0, 0]
+        mean_x, mean_y = square[0, 1:] / total, cross[0] / total
+        covariance = square[1:, 1:] / total - np.outer(mean_x, mean_x)
+        shared = cross[1:] / total - np.outer(mean_x, mean_y)
+        values, vectors = np.linalg.eigh(covariance)
+        root = np.sqrt(np.maximum(values, 0))
+        seen = root > 1e-7 * root.max(initial=0)
+        along = np.where(seen, 1 / np.where(seen, root, 1), 0)[:, None] * (vectors.T @ shared)
+        rest = power / total - mean_y**2 - (along**2).sum(axis=0)
+        rest = np.sqrt(np.maximum(rest, 0))
+        new_x = mean_x + waves[:, :-1] @ (root[:, None] * vectors.T)
+        new_y = mean_y + waves[:, :-1] @ along + waves[:, -1:] * rest
+        found.append((new_x + centre_x, new_y + centre_y))
+    return np.stack([a for a, _ in found]), np.stack([b for _, b in found])
+
+
+def _cells(weights: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    """Samples that have the same weights in all parts, which are then summed once: the weights
+    (part,) and the members (sample,) of each such cell. None if there are more cells than parts."""
+    mixed = np.random.default_rng(0).random(len(weights)) @ weights
+    _, first, cell = np.unique(mixed, return_index=True, return_inverse=True)
+    patterns = weights[:, first]
+    if len(first) > len(weights) or not (patterns[:, cell] == weights).all():
+        return None
+    return [(patterns[:, i], cell == i) for i in range(len(first))]
+
+
+def _sums(wide: np.ndarray, tall: np.ndarray, weight: np.ndarray | None = None):
+    if weight is None:
+        return wide.T @ wide, wide.T @ tall, (tall**2).sum(axis=0)
+    weighted = wide * weight[:, None]
+    return wide.T @ weighted, weighted.T @ tall, weight @ tall**2
+
+
+def _waves(rows: int) -> np.ndarray:
+    """(row, row - 1): columns of mean 0, variance 1 and no correlation (cosines, DCT-II)."""
+    place, wave = np.arange(rows) + 0.5, np.arange(1, rows)
+    return np.sqrt(2) * np.cos(np.pi * np.outer(place, wave) / rows)
+
+
+def _check(fit: Fit, inputs: Inputs) -> None:
+    """By trial: the model is affine in x, the loss quadratic in its prediction."""
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(3, *inputs.x.shape[1:])), jnp.float32)
+    x = jnp.concatenate([x[:2], x[:2].sum(axis=0, keepdims=True), 0 * x[:1]])
+    params = fit.model.init(jax.random.key(0), x[:1])
+    leaves, structure = jax.tree.flatten(params)
+    leaves = [jnp.asarray(rng.normal(size=a.shape), a.dtype) for a in leaves]
+    a, b, sum_, zero = np.asarray(fit.model.apply(jax.tree.unflatten(structure, leaves), x))
+    if np.abs(a + b - sum_ - zero).max() > 1e-3 * np.abs([a, b, sum_, zero]).max():
+        raise ValueError("condense: the model is not linear in x; condensed samples have only the "
+                         "same means and covariances")  # fmt: skip
+
+    def loss(prediction: Any) -> Any:
+        return fit.loss(prediction, jnp.asarray([1.0, 0.0, 3.0])).sum()
+
+    try:
+        slopes = [np.asarray(jax.grad(loss)(jnp.asarray([p, p, p]))) for p in (-1.0, 0.5, 2.0)]
+        straight = np.allclose(slopes[1] - slopes[0], slopes[2] - slopes[1], rtol=1e-4, atol=1e-5)
+        straight &= np.allclose(np.diff(slopes[0]), np.diff(slopes[1]), rtol=1e-4, atol=1e-5)
+    except (TypeError, ValueError, IndexError):  # of class labels
+        straight = False
+    if not straight:
+        raise ValueError("condense: the loss is not a squared error; condensed samples have only "
+                         "the same means and covariances")  # fmt: skip
