@@ -32,10 +32,10 @@ def case(quick: bool) -> Case:
     def ours() -> np.ndarray:
         one = [jn.condense(fit, jn.make_inputs(x[s], y[s]), splits) for s in range(subjects)]
         fields = ("x", "y", "weight", "held_out", "validation")
-        every = {n: np.concatenate([getattr(i, n) for i, _ in one]) for n in fields}
-        inputs = one[0][0]._replace(**every)
+        every = {n: np.concatenate([getattr(c.inputs, n) for c in one]) for n in fields}
+        inputs = one[0].inputs._replace(**every)
         axes = [jn.axes.subjects(subjects * folds), jn.axes.grid(l2=strengths)]
-        return jn.fit_many(fit, inputs, axes).scores["r2"].mean(axis=-1).reshape(-1)
+        return jn.fit_many(one[0].fit, inputs, axes).scores["r2"].mean(axis=-1).reshape(-1)
 
     def ours_in_time() -> np.ndarray:
         found = []

@@ -7,21 +7,28 @@ millions: with every penalty and optimizer, standardised or not, and for every s
 moments (mean squared error, R², correlation). The moments are taken in double precision.
 """
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.axes import subjects
-from jaxneuro.fit import Fit
+from jaxneuro.fit import Fit, FitState
 from jaxneuro.splits import Splits
 from jaxneuro.types import Axis, Inputs
 
 
-def condense(
-    fit: Fit, inputs: Inputs, splits: Splits, name: str = "fold"
-) -> tuple[Inputs, Axis]:
+class Condensed(NamedTuple):
+    """What goes into `fit_many`: `fit_many(c.fit, c.inputs, [c.axis, *axes])`."""
+
+    fit: Fit
+    inputs: Inputs
+    axis: Axis
+
+
+def condense(fit: Fit, inputs: Inputs, splits: Splits, name: str = "fold") -> Condensed:
     """The fitted and the scored samples of each fold, condensed; and the outer axis of the folds.
 
     Args:
@@ -32,8 +39,9 @@ def condense(
       name: of the axis.
 
     Returns:
-      inputs with a fold axis in front: `x` (fold, row, feature), `y` (fold, row, *output), of
-      2·(features + 2) rows, and the axis that takes one fold: it comes first in `fit_many`.
+      inputs with a fold axis in front, `x` (fold, row, feature), `y` (fold, row, *output), of
+      features + 2 rows to fit and as many to score; the axis that takes one fold, which comes
+      first in `fit_many`; and the fit, whose steps look at the rows to fit only.
 
     Raises:
       ValueError: the fit knows more of its samples than their moments, or `y` has missing samples.
@@ -66,7 +74,20 @@ def condense(
         held_out=(~fitted).astype(dtype),
         validation=np.zeros_like(fitted, dtype),
     )
-    return condensed, subjects(folds, splits.names or None, name=name)
+    axis = subjects(folds, splits.names or None, name=name)
+    return Condensed(_of_first(fit, rows), condensed, axis)
+
+
+@functools.lru_cache(maxsize=32)
+def _of_first(fit: Fit, rows: int) -> Fit:
+    """The fit whose steps see the first `rows` samples; the same object again, so that nothing is
+    compiled twice."""
+
+    def step(inputs: Inputs, state: FitState) -> FitState:
+        names = ("x", "y", "weight", "held_out", "validation")
+        return fit.step(inputs._replace(**{n: getattr(inputs, n)[:rows] for n in names}), state)
+
+    return fit._replace(step=step)
 
 
 def _samples_of_moments(
