@@ -42,11 +42,15 @@ def _case(name: str, samples: int, features: int, targets: int) -> Case:
     if find("himalaya") is not None:
         backends = ["numpy"] + (["torch"] if find("torch") is not None else [])
         contestants += [
-            Contestant(f"himalaya RidgeCV, {backend}", _himalaya(backend, x, y, alphas, folds))
+            Contestant(
+                f"himalaya RidgeCV, {backend}",
+                _himalaya(backend, x, y, alphas, folds),
+                compiles=False,
+            )
             for backend in backends
         ]
     if find("sklearn") is not None:
-        contestants.append(_sklearn(x, y, alphas, folds))
+        contestants.append(_sklearn(x, y, alphas, folds, 4))
     multiply = folds * penalties * (samples / folds) * features * targets
     return Case(
         name=name,
@@ -82,16 +86,21 @@ def _himalaya(backend: str, x, y, alphas, folds: int) -> Callable[[], Any]:
     return run
 
 
-def _sklearn(x, y, alphas, folds: int) -> Contestant:
+def _sklearn(x, y, alphas, folds: int, part: int) -> Contestant:
+    """On every `part`-th of the targets."""
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import KFold
 
+    few = y[:, ::part]
+
     def loop() -> np.ndarray:
-        errors = np.zeros((len(alphas), y.shape[1]))
+        errors = np.zeros((len(alphas), few.shape[1]))
         for train, test in KFold(folds).split(x):
             for i, alpha in enumerate(alphas):
-                model = Ridge(alpha=alpha).fit(x[train], y[train])
-                errors[i] += ((model.predict(x[test]) - y[test]) ** 2).mean(axis=0) / folds
-        return errors.min(axis=0)
+                model = Ridge(alpha=alpha).fit(x[train], few[train])
+                errors[i] += ((model.predict(x[test]) - few[test]) ** 2).mean(axis=0) / folds
+        found = np.full(y.shape[1], np.nan)
+        found[::part] = errors.min(axis=0)
+        return found
 
-    return Contestant("sklearn Ridge loop", loop, compiles=False)
+    return Contestant("sklearn Ridge loop", loop, share=1 / part, compiles=False)

@@ -39,6 +39,7 @@ class Case(NamedTuple):
       disagree: (our answer, theirs) -> how far apart they are, named by `differ_name`.
       gflop: of the whole work, where it can be counted; 0: not stated.
       at_least, aim: ratios asked of us, by contestant.
+      facts: what else our runs showed, for our record.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Case(NamedTuple):
     gflop: float = 0.0
     at_least: dict[str, float] = {}  # noqa: RUF012 (never changed)
     aim: dict[str, float] = {}  # noqa: RUF012
+    facts: Callable[[], dict[str, Any]] = dict
 
 
 def measure(case: Case, repeats: int = 5) -> list[dict[str, Any]]:
@@ -96,6 +98,7 @@ def measure(case: Case, repeats: int = 5) -> list[dict[str, Any]]:
             if mine
             else case.disagree(answers[ours], answers[one.name]),
             "quality_name": case.quality_name if mine else case.differ_name,
+            **(case.facts() if mine else {}),
         })  # fmt: skip
     return records
 
@@ -126,11 +129,3 @@ def largest_difference(ours: Any, theirs: Any) -> float:
     """Largest absolute difference of two arrays; NaN counts as infinite."""
     difference = np.abs(np.asarray(ours, float) - np.asarray(theirs, float))
     return float(np.nan_to_num(difference, nan=np.inf).max())
-
-
-def block(tree: Any) -> Any:
-    """`tree` when it is computed."""
-    return jax.block_until_ready(tree)
-
-
-__all__ = ["Case", "Contestant", "block", "largest_difference", "measure", "peak_gflops"]

@@ -185,13 +185,13 @@ def _used(inputs: Inputs) -> Array:
 def _permute(key: Array, groups: Array | None, inputs: Inputs, index: Array) -> Inputs:
     if groups is not None:
         _check_samples("groups are", len(groups), inputs)
-    used, place = _used(inputs), jnp.arange(inputs.y.shape[0])
+    used, place = _used(inputs), jnp.arange(inputs.y.shape[0], dtype=jnp.uint32)
     group = jnp.where(used, 1 if groups is None else groups + 1, 0)
-    rank = jax.random.permutation(jax.random.fold_in(key, index), place)
-    rank = jnp.where(used & (index > 0), rank, place)
-    shuffled = jnp.lexsort((rank, group))
-    source = jnp.zeros_like(place).at[jnp.argsort(group, stable=True)].set(shuffled)
-    return inputs._replace(y=inputs.y[source])
+    order = jnp.argsort(group, stable=True)  # the same for all indices, so it is done once
+    drawn = jax.random.bits(jax.random.fold_in(key, index), place.shape)
+    rank = jnp.where(used & (index > 0), drawn, place)[order]
+    shuffled = order[jnp.lexsort((rank, group[order]))]
+    return inputs._replace(y=inputs.y[shuffled[jnp.argsort(order)]])
 
 
 def _shift(key: Array, least: Array, inputs: Inputs, index: Array) -> Inputs:

@@ -112,9 +112,7 @@ class Weight(NamedTuple):
     flops: float
 
 
-def weigh(
-    fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int, lanes: int
-) -> Weight:
+def weigh(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int, lanes: int) -> Weight:
     """Compiles `advance` for `lanes` lanes, and asks the program."""
     key = (*_key(fit, inputs, selects), width, lanes)
     if key not in _weights:
@@ -220,10 +218,10 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
     scratch = 0 if memory is None else memory.temp_size_in_bytes + memory.output_size_in_bytes
 
     def blank() -> Lanes:
-        return jax.tree.map(lambda a: jax.device_put(np.zeros(a.shape, a.dtype), sharded), blanks)
+        return jax.device_put(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), blanks), sharded)
 
     def place(tree: Any) -> Any:
-        return jax.tree.map(lambda a: jax.device_put(a, replicated), tree)
+        return jax.device_put(tree, replicated)
 
     return Engine(
         advance=built[0],

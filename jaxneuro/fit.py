@@ -337,9 +337,7 @@ def make_fit(
                 turn = jax.linear_transpose(lambda q: natural(q, state.basis, inputs), state.params)
                 (gradient,) = turn(gradient)
             extra = {
-                "value_fn": lambda q: objective(
-                    natural(q, state.basis, inputs), scale, inputs
-                )[0],
+                "value_fn": lambda q: objective(natural(q, state.basis, inputs), scale, inputs)[0],
                 "grad": gradient,
             }
         updates, optimizer_state = build(hyper).update(

@@ -16,7 +16,7 @@ from jaxneuro.engine import Engine, Lanes, get_engine, selects_of
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_key
-from jaxneuro.planner import Plan, available_bytes, plan_lanes
+from jaxneuro.planner import Plan, available_bytes, plan_lanes, whole_vectors
 from jaxneuro.results import Results
 from jaxneuro.store import Store, fingerprint
 from jaxneuro.types import Axis, Device, Inputs
@@ -50,7 +50,8 @@ def fit_many(
       axes: applied in this order, outer ones first; nested sequences (`axes.grid`) are flattened.
       rows: (fit, axis) indices of the fits to run; None for all combinations.
       key: a seed or key in place of `inputs.key`.
-      lanes: fits side by side on each device: a number, or "auto" (see `plan`).
+      lanes: fits side by side on each device: a number, of which 1, 2, 4 or the next multiple of
+        8 is taken, or "auto" (see `plan`).
       keep: "all", or "scores" to leave the parameters out.
       out: a folder: results go there in chunks as they come, and a run that was stopped resumes
         with the same bits.
@@ -83,6 +84,7 @@ def fit_many(
         compile_seconds = time.perf_counter() - begun
     if not isinstance(lanes, int | np.integer) or lanes < 1:
         raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
+    lanes = whole_vectors(int(lanes))
     engine, built = get_engine(fit, first, selects, len(axes), int(lanes), devices)
     compile_seconds += engine.compile_seconds if built else 0.0
     available = available_bytes(devices[0])

@@ -101,17 +101,21 @@ def plan_lanes(
             "use make_fit(batch=...), or fewer samples"
         )
     if lanes == "auto":
-        fitting = max(1, int(_MEMORY_SHARE * (available - shared) / each))
+        fitting = _whole_within(int(_MEMORY_SHARE * (available - shared) / each))
         most = min(fitting, _MOST_LANES)
         if devices[0].platform == "cpu":
             flops = max(0.0, many.flops - few.flops) / (_PROBES[1] - _PROBES[0])
             count = _quickest(fit, at_once, most, len(devices) * each, flops)
         else:
             count = _even(at_once, most)
-        reasons = {at_once: "the number of fits", fitting: "memory", _MOST_LANES: "the most allowed"}
+        reasons = {
+            whole_vectors(at_once): "the number of fits",
+            fitting: "memory",
+            _MOST_LANES: "the most allowed",
+        }
         reason = reasons.get(count, "speed")
     elif isinstance(lanes, int | np.integer) and lanes >= 1:
-        count, reason = int(lanes), "you"
+        count, reason = whole_vectors(int(lanes)), "you"
     else:
         raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
     return Plan(
@@ -151,11 +155,22 @@ def _quickest(fit: Fit, rows: int, most: int, each: int, flops: float) -> int:
     return min(sorted({_even(rows, p) for p in (*powers, most)}), key=seconds)
 
 
+def whole_vectors(lanes: int) -> int:
+    """1, 2, 4 or the next multiple of 8: on CPUs, a lane beyond the last whole vector is rounded by
+    other instructions (seen: one fit in a thousand, in its last bit), and then a fit's bits would
+    depend on the lane it runs in."""
+    return 1 << max(0, lanes - 1).bit_length() if lanes <= 8 else -(-lanes // 8) * 8
+
+
+def _whole_within(lanes: int) -> int:
+    """The most whole vectors in so many lanes; at least 1 lane."""
+    return lanes // 8 * 8 if lanes >= 8 else 1 << max(0, lanes.bit_length() - 1)
+
+
 def _even(rows: int, most: int) -> int:
     """Lanes for `rows` in as few waves as `most` lanes would take, the last as full as can be."""
     most = min(most, _MOST_LANES)
-    lanes = math.ceil(rows / math.ceil(rows / most))
-    return lanes if lanes < 8 else min(most, -(-lanes // 4) * 4)
+    return min(most, whole_vectors(math.ceil(rows / math.ceil(rows / most))))
 
 
 def cache_bytes() -> int:

@@ -60,9 +60,7 @@ def _moments(flat: Array, weight: Array, scaled: bool) -> Moments:
     return Moments(mean, deviation, jnp.maximum(values, 0), vectors)
 
 
-def measure(
-    known: Moments, scaling: Scaling | None, curvature: Array, stiffness: Array
-) -> Basis:
+def measure(known: Moments, scaling: Scaling | None, curvature: Array, stiffness: Array) -> Basis:
     """The basis in which the objective's second derivative is near the identity.
 
     Args:

@@ -1,0 +1,51 @@
+"""One case in this process: `python -m benchmarks.case module:function FILE [--quick]`."""
+
+import importlib
+import importlib.metadata
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from benchmarks.timing import Case, measure
+
+_PACKAGES = ("jax", "flax", "optax", "numpy", "torch", "nemos", "himalaya", "scikit-learn")
+
+
+def main() -> None:
+    """Writes the case's records, each with the machine and the versions it ran on."""
+    where, path, *more = sys.argv[1:]
+    module, name = where.split(":")
+    made: Any = getattr(importlib.import_module(f"benchmarks.{module}"), name)("--quick" in more)
+    records = measure(made, 1 if "--quick" in more else 5) if isinstance(made, Case) else made
+    facts = {"machine": _machine(), "versions": _versions()}
+    Path(path).write_text(json.dumps([{**record, **facts} for record in records]))
+
+
+def _machine() -> str:
+    device = jax.local_devices()[0]
+    processor = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next(line.split(":")[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        pass
+    kind = "" if device.platform == "cpu" else f", {device.device_kind}"
+    return f"{processor}, {jax.local_device_count()} {device.platform} devices{kind}"
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Is a decoder better than chance? Its accuracy under permuted labels, cross-validated."""
+
+import numpy as np
+
+import jaxneuro as jn
+from benchmarks.peers import find
+from benchmarks.timing import Case, Contestant
+
+
+def case(quick: bool) -> Case:
+    """1 000 permutations × 5 folds of a logistic decoder of 2 classes, 300 trials, 50 features."""
+    trials, features, permutations = (60, 5, 20) if quick else (300, 50, 1000)
+    rng = np.random.default_rng(0)
+    labels = np.arange(trials) % 2
+    x = rng.normal(size=(trials, features)).astype(np.float32)
+    x[:, 0] += labels - 0.5
+    order = rng.permutation(trials)
+    x, labels = x[order], labels[order]
+    splits = jn.splits.k_fold(trials, 5)
+    l2 = 0.1
+    fit = jn.make_fit(
+        jn.models.linear(),
+        jn.losses.bernoulli,
+        jn.optimizers.lbfgs(),
+        jn.penalties.ridge(),
+        jn.Stop(gradient=1e-4),
+        scores={"accuracy": _accuracy},
+        precondition=True,
+    )
+    inputs = jn.make_inputs(x, labels.astype(np.float32), hyper={"l2": l2})
+    axes = [jn.axes.permutations(permutations), jn.axes.folds(splits)]
+
+    def ours() -> np.ndarray:
+        found = jn.fit_many(fit, inputs, axes, keep="scores").scores["accuracy"]
+        return found.mean(axis=1)  # the first is of the order as observed
+
+    contestants = [Contestant("jaxneuro", ours)]
+    if find("sklearn") is not None:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import permutation_test_score
+
+        parts = [(np.flatnonzero(train), np.flatnonzero(test))
+                 for train, test in zip(splits.train, splits.test, strict=True)]  # fmt: skip
+        few = permutations // 5
+
+        def test() -> np.ndarray:
+            fitted = trials * 0.8
+            observed, null, _ = permutation_test_score(
+                LogisticRegression(C=1 / (l2 * fitted), max_iter=200),
+                x, labels, cv=parts, n_permutations=few, n_jobs=2, random_state=0,
+            )  # fmt: skip
+            return np.r_[observed, null]
+
+        contestants.append(
+            Contestant(
+                "sklearn permutation_test_score, 2 jobs", test, share=few / permutations,
+                compiles=False,
+            )
+        )  # fmt: skip
+    return Case(
+        name="permutations",
+        work=f"{permutations} permutations × 5 folds, {trials} trials, {features} features, "
+        "logistic decoder",
+        contestants=contestants,
+        fits=5 * (permutations + 1),
+        quality=lambda found: float(found[0]),
+        quality_name="accuracy as observed",
+        # The orders are drawn by different generators: only the first is the same question.
+        disagree=lambda ours, theirs: float(abs(ours[0] - theirs[0])),
+        differ_name="difference of the accuracy as observed",
+        at_least={"sklearn permutation_test_score, 2 jobs": 20.0},
+        aim={"sklearn permutation_test_score, 2 jobs": 100.0},
+    )
+
+
+def _accuracy(y, probability, weight):
+    right = (probability > 0.5) == (y > 0.5)
+    return (right * weight).sum() / weight.sum()
