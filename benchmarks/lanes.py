@@ -18,7 +18,8 @@ def run(quick: bool) -> list[dict[str, Any]]:
         chosen = jn.plan(fit, inputs, axes).lanes
         fits = int(np.prod([axis.size for axis in jn.lanes.flatten_axes(axes)]))
         most = -(-fits // jax.local_device_count())
-        counts = sorted({chosen, *(c for c in (2, 8, 32, 128, 512) if c < 2 * most)})
+        others = (4,) if quick else (2, 8, 32, 128, 512)
+        counts = sorted({chosen, *(c for c in others if c < 2 * most)})
         for lanes in counts:
             jn.fit_many(fit, inputs, axes, lanes=lanes)
         seconds: dict[int, list[float]] = {lanes: [] for lanes in counts}

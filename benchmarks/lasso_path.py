@@ -35,7 +35,7 @@ def case(quick: bool) -> Case:
 
     def ours() -> np.ndarray:
         few = jn.condense(fit, jn.make_inputs(x, y), splits)
-        axes = [few.axis, jn.axes.targets(neurons), jn.axes.grid(l1=strengths)]
+        axes = [few.axis, jn.axes.targets(neurons), jn.axes.grid(l1=strengths.tolist())]
         found = jn.fit_many(few.fit, few.inputs, axes, keep="scores")
         return np.moveaxis(found.scores["error"], 0, -1)  # (neuron, penalty, fold)
 

@@ -34,14 +34,14 @@ def case(quick: bool) -> Case:
         fields = ("x", "y", "weight", "held_out", "validation")
         every = {n: np.concatenate([getattr(c.inputs, n) for c in one]) for n in fields}
         inputs = one[0].inputs._replace(**every)
-        axes = [jn.axes.subjects(subjects * folds), jn.axes.grid(l2=strengths)]
+        axes = [jn.axes.subjects(subjects * folds), jn.axes.grid(l2=strengths.tolist())]
         return jn.fit_many(one[0].fit, inputs, axes).scores["r2"].mean(axis=-1).reshape(-1)
 
     def ours_in_time() -> np.ndarray:
         found = []
         for s in range(subjects):
             inputs = jn.make_inputs(x[s], y[s])
-            axes = [jn.axes.folds(splits), jn.axes.grid(l2=strengths)]
+            axes = [jn.axes.folds(splits), jn.axes.grid(l2=strengths.tolist())]
             found.append(jn.fit_many(fit, inputs, axes).scores["r2"].mean(axis=-1))
         return np.reshape(found, -1)
 

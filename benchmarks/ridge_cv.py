@@ -79,7 +79,8 @@ def _himalaya(backend: str, x, y, alphas, folds: int) -> Callable[[], Any]:
 
     def run() -> np.ndarray:
         set_backend(backend)
-        model = RidgeCV(alphas=alphas, fit_intercept=True, cv=KFold(folds))
+        parts: Any = KFold(folds)
+        model = RidgeCV(alphas=alphas, fit_intercept=True, cv=parts)
         model.fit(x, y)
         return -np.asarray(model.cv_scores_)
 

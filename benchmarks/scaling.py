@@ -20,7 +20,7 @@ def run(quick: bool) -> list[dict[str, Any]]:
     """100, 1 000, 10 000 and 100 000 Poisson GLMs, T = 4000, 20 features, 8 lanes a device."""
     base = 10 if quick else 100
     records = []
-    _fits(base)  # compiles
+    found = _fits(base)  # compiles
     for factor in _FACTORS[: 2 if quick else 4]:
         fits = base * factor
         seconds = []
@@ -52,7 +52,7 @@ def _fits(count: int) -> jn.Fits:
     x = rng.normal(size=(4000, 20)).astype(np.float32)
     y = rng.poisson(np.exp(x @ rng.normal(0, 0.1, (20, 100)))).astype(np.float32)
     fit = _FIT
-    strengths = np.logspace(-4, 0, max(1, count // 100)).astype(np.float32)
+    strengths = np.logspace(-4, 0, max(1, count // 100)).tolist()
     axes = [jn.axes.targets(min(count, 100)), *jn.axes.grid(l2=strengths)]
     return jn.fit_many(fit, jn.make_inputs(x, y), axes, lanes=8)
 

@@ -94,15 +94,16 @@ def ridge_search(x: ArrayLike, y: ArrayLike, splits: Splits, l2: ArrayLike) -> R
     for fitted, scored in zip(_padded(train), _padded(test), strict=True):
         errors += _fold_errors(flat, targets, fitted, scored, strengths) / len(train)
     best = jnp.asarray(strengths)[jnp.argmin(errors, axis=0)]
-    (every,) = _padded((train | test).any(axis=0)[None])
-    return RidgeSearch(best, *_fit_each(flat, targets, every, best), errors)
+    (every,) = _padded(np.any(train | test, axis=0, keepdims=True))
+    kernel, bias = _fit_each(flat, targets, every, best)
+    return RidgeSearch(best, kernel, bias, errors)
 
 
 class _Part(NamedTuple):
     """Some of the samples: their places and weights (n,)."""
 
-    places: np.ndarray
-    weight: np.ndarray
+    places: Any
+    weight: Any
 
 
 def _padded(masks: np.ndarray) -> list[_Part]:

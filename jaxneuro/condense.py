@@ -98,6 +98,7 @@ def _samples_of_moments(
     wide = np.concatenate([np.ones((len(x), 1)), x - centre_x], axis=1)
     tall = y - centre_y
     cells = _cells(weights)
+    sums: list[Any]
     if cells is None:
         sums = [_sums(wide, tall, weight) for weight in weights]
     else:

@@ -35,6 +35,7 @@ def linear_decoder(outputs: int) -> Fit:
         Stop(max_steps=500, gradient=1e-6),
         scores=SCORES,
         standardise=True,
+        precondition=True,
     )
 
 

@@ -35,6 +35,7 @@ def linear(scores: dict[str, Score] | None = None) -> Fit:
         Stop(max_steps=300),
         scores=scores or TRACES,
         standardise=True,
+        precondition=True,
     )
 
 
@@ -48,6 +49,7 @@ def poisson_glm(scores: dict[str, Score] | None = None) -> Fit:
         Stop(max_steps=300),
         scores=scores or COUNTS,
         standardise=True,
+        precondition=True,
     )
 
 

@@ -201,7 +201,13 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
 
     def lowered(function, in_specs, out_specs, *arguments, donate=()):
         mapped = compat.per_device(function, mesh, in_specs, out_specs)
-        return jax.jit(mapped, donate_argnums=donate).lower(*arguments)
+        program = jax.jit(mapped, donate_argnums=donate).lower(*arguments)
+        if len(devices) > 1 and devices[0].platform == "cpu" and "lapack" in program.as_text():
+            raise ValueError(
+                "a model, loss or axis calls LAPACK (a decomposition or a solver), and XLA can wait "
+                "for ever when several CPU devices do so at once: use devices=jax.devices()[:1]"
+            )
+        return program
 
     three = (whole, split, whole), (split, split, split)
     programs = [lowered(advance, *three, on_all[0], blanks, count, donate=(1,))]

@@ -15,7 +15,7 @@ from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_inputs
 
 SAMPLES, FEATURES, TARGETS = 97, 5, 8
-LANES = 3
+LANES = 4
 STRENGTHS = (1e-3, 0.1, 3.0)
 FIELDS = ("params", "status", "warning", "steps", "loss", "gradient_norm", "scores")
 
@@ -34,6 +34,10 @@ def _pairs() -> dict[str, Fit]:
         "poisson, lbfgs": make_fit(
             models.linear(), losses.poisson, optimizers.lbfgs(3), ridge, Stop(max_steps=50),
             scores=correlation, standardise=True,
+        ),
+        "poisson, preconditioned": make_fit(
+            models.linear(), losses.poisson, optimizers.lbfgs(3), ridge, Stop(max_steps=50),
+            precondition=True,
         ),
         "mlp, adam": make_fit(
             models.mlp((6,)), losses.half_squared_error, _adam, ridge,

@@ -197,9 +197,9 @@ def test_killed_in_the_midst_of_a_save_and_resumed(whole, tmp_path):
 
 _DEVICES = """
 import sys
-import jax, numpy as np
+import jax, jax.numpy as jnp, numpy as np
 from helpers import LANES, PAIRS, leaves, problem, targets_and_grid
-from jaxneuro import fit_many
+from jaxneuro import Axis, fit_many
 
 for case in sys.argv[2:]:
     name, devices = case.split(":")
@@ -209,6 +209,17 @@ for case in sys.argv[2:]:
     )
     assert fits.lanes == LANES * int(devices)
     np.savez(f"{sys.argv[1]}/{case}.npz", **leaves(fits))
+
+def factor(inputs, index):
+    return inputs._replace(weight=inputs.weight * jnp.linalg.cholesky(4.0 * jnp.eye(3))[index, index])
+
+try:  # which would hang
+    every = [*targets_and_grid(), Axis("factor", 3, factor)]
+    fit_many(PAIRS["poisson, lbfgs"], problem(), every, lanes=LANES, devices=jax.devices()[:2])
+except ValueError as error:
+    assert "LAPACK" in str(error)
+else:
+    raise AssertionError("a decomposition on two devices")
 """
 
 

@@ -34,7 +34,7 @@ DESCENT = make_fit(
 
 def one_by_one(fit, inputs, every, which=slice(None)):
     """Rows with nothing but `fit`'s own functions, one after the other; their results stacked."""
-    every = flatten_axes(every)
+    every, inputs = flatten_axes(every), fit.prepare(inputs)
     init, step, result = jax.jit(fit.init), jax.jit(fit.step), jax.jit(fit.result)
     choose = jax.jit(functools.partial(select_row, selects=selects_of(every)))
     found = []
@@ -216,5 +216,5 @@ def test_bad_arguments_are_named_before_anything_runs(made, options, told, monke
 def test_more_lanes_than_memory_is_an_error_beforehand(monkeypatch):
     fit_many(POISSON, problem(), targets_and_grid(), lanes=LANES)
     monkeypatch.setattr("jaxneuro.lanes.available_bytes", lambda device: 1000)
-    with pytest.raises(MemoryError, match=r"3 lanes need .* GB.*fewer lanes"):
+    with pytest.raises(MemoryError, match=r"4 lanes need .* GB.*fewer lanes"):
         fit_many(POISSON, problem(), targets_and_grid(), lanes=LANES)

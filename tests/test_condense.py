@@ -1,0 +1,137 @@
+"""Condensed samples: what a linear model under squared error finds, from few samples."""
+
+import numpy as np
+import pytest
+
+from jaxneuro import (
+    Stop,
+    axes,
+    condense,
+    fit_many,
+    losses,
+    make_fit,
+    make_inputs,
+    metrics,
+    models,
+    optimizers,
+    penalties,
+    splits,
+)
+from jaxneuro.splits import Splits
+
+SAMPLES, FEATURES, FOLDS = 400, 5, 4
+SCORES = {
+    "r2": metrics.r2,
+    "error": metrics.mean_squared_error,
+    "r": metrics.correlation,
+}
+RIDGE = make_fit(
+    models.linear(2), losses.half_squared_error, optimizers.lbfgs(), penalties.ridge(),
+    Stop(gradient=1e-6), scores=SCORES, standardise=True, precondition=True,
+)  # fmt: skip
+LASSO = make_fit(
+    models.linear(2), losses.squared_error, optimizers.proximal(), penalties.lasso("l2"),
+    Stop(gradient=1e-5, max_steps=3000), scores=SCORES,
+)  # fmt: skip
+
+
+def recording(seed: int = 0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(SAMPLES, FEATURES)) @ rng.normal(size=(FEATURES, FEATURES)) + 3
+    y = x @ rng.normal(size=(FEATURES, 2)) + 3 * rng.normal(size=(SAMPLES, 2)) - 7
+    return x, y
+
+
+def compare(fit, inputs, folds, rtol=1e-3):
+    few = condense(fit, inputs, folds)
+    assert few.inputs.x.shape == (len(folds.train), 2 * (FEATURES + 2), FEATURES)
+    grid = axes.grid(l2=[1e-3, 0.3])
+    found = fit_many(few.fit, few.inputs, [few.axis, grid], lanes=2)
+    wanted = fit_many(fit, inputs, [axes.folds(folds), grid], lanes=2)
+    assert set(found.statuses()) <= {"converged", "plateau"}
+    assert found.axes[0].labels == wanted.axes[0].labels
+    np.testing.assert_allclose(found.loss, wanted.loss, rtol=1e-4)
+    for name in SCORES:
+        np.testing.assert_allclose(found.scores[name], wanted.scores[name], rtol=rtol, atol=1e-4)
+    kernels = (f.params["readout"]["kernel"] for f in (found, wanted))
+    np.testing.assert_allclose(*kernels, rtol=2e-2, atol=2e-3)
+    return found
+
+
+@pytest.mark.parametrize("fit", [RIDGE, LASSO], ids=["ridge", "lasso"])
+def test_finds_what_all_samples_give(fit):
+    found = compare(fit, make_inputs(*recording()), splits.blocks(SAMPLES, FOLDS))
+    if fit is LASSO:
+        assert (found.params["readout"]["kernel"] == 0).any()
+
+
+def test_weights_and_parts_held_out_for_good():
+    x, y = recording()
+    x[300:], y[300:] = 1e3, -1e3
+    weight = np.where(np.arange(SAMPLES) < 300, 1.0, 0.0)
+    inputs = make_inputs(x, y, weight=weight)
+    compare(RIDGE, inputs, splits.blocks(SAMPLES, FOLDS, within=np.arange(SAMPLES) < 300))
+
+
+def test_weights_that_differ_in_every_sample():
+    """More patterns of weights than folds: each fold is summed by itself."""
+    rng = np.random.default_rng(3)
+    train = rng.integers(0, 3, (2, SAMPLES)).astype(np.float32)
+    folds = Splits(train, (train == 0).astype(np.float32), ("a", "b"))
+    inputs = make_inputs(*recording(), weight=rng.choice([0.5, 1.0, 1.7], SAMPLES))
+    compare(RIDGE, inputs, folds)
+
+
+def test_a_feature_that_is_the_sum_of_others():
+    x, y = recording()
+    x[:, 4] = x[:, 0] + x[:, 1]
+    compare(RIDGE, make_inputs(x, y), splits.blocks(SAMPLES, FOLDS))
+
+
+def test_moments_are_kept():
+    x, y = recording()
+    few = condense(RIDGE, make_inputs(x, y), splits.holdout(np.arange(SAMPLES) % 4 == 0)).inputs
+    rows = FEATURES + 2
+    for part, members in (
+        (slice(rows), np.arange(SAMPLES) % 4 > 0),
+        (slice(rows, None), np.arange(SAMPLES) % 4 == 0),
+    ):
+        for made, given in ((few.x, x), (few.y, y)):
+            np.testing.assert_allclose(made[0, part].mean(axis=0), given[members].mean(axis=0),
+                                       rtol=1e-5)  # fmt: skip
+        z, truth = few.x[0, part], x[members]
+        np.testing.assert_allclose(np.cov(z.T, ddof=0), np.cov(truth.T, ddof=0), rtol=1e-4)
+        for output in range(2):
+            found = np.cov(np.c_[z, few.y[0, part, output]].T, ddof=0)
+            wanted = np.cov(np.c_[truth, y[members, output]].T, ddof=0)
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_the_same_fit_again_compiles_nothing():
+    inputs, folds = make_inputs(*recording()), splits.blocks(SAMPLES, FOLDS)
+    assert condense(RIDGE, inputs, folds).fit is condense(RIDGE, inputs, folds).fit
+
+
+def test_fits_that_know_more_of_their_samples_than_moments():
+    inputs, folds = make_inputs(*recording()), splits.blocks(SAMPLES, FOLDS)
+    for model, loss, told in (
+        (models.mlp((4,), 2), losses.squared_error, "model is not linear"),
+        (models.linear(2), losses.poisson, "loss is not a squared error"),
+        (models.linear(2), losses.bernoulli, "loss is not a squared error"),
+        (models.linear(2), losses.cross_entropy, "loss is not a squared error"),
+        (models.linear(2), lambda p, y: abs(p - y), "loss is not a squared error"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            condense(make_fit(model, loss, optimizers.lbfgs()), inputs, folds)
+
+
+def test_missing_samples_and_empty_folds():
+    x, y = recording()
+    gaps = y.copy()
+    gaps[7, 1] = np.nan
+    folds = splits.blocks(SAMPLES, FOLDS)
+    with pytest.raises(ValueError, match="y has missing samples"):
+        condense(RIDGE, make_inputs(x, gaps), folds)
+    first = np.arange(SAMPLES) < 100
+    with pytest.raises(ValueError, match="fold 1: the test part is empty"):
+        condense(RIDGE, make_inputs(x, y, weight=first), folds)
