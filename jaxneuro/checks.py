@@ -96,6 +96,7 @@ def fit_text(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> str:
     for axis in axes:
         if axis.outer:
             inputs = axis.select(inputs, 0)
+    inputs = jax.eval_shape(fit.prepare, inputs)
     selects = selects_of([axis for axis in axes if not axis.outer])
 
     def one(inputs, selects, row):

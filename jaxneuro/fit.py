@@ -129,9 +129,9 @@ def make_fit(
         fit is fitted on (each fold its own), folded into the first layer: `x` is never copied,
         penalties act on standardised weights, and the parameters returned take the raw `x`.
       precondition: descend in coordinates in which the objective is round at the start, from the
-        covariance of `x` and the penalties' curvature (`jaxneuro.precondition`). The
-        optimum, the stopping rules and the parameters returned are the same; linear models of
-        correlated features need far fewer steps. Costs one eigendecomposition for each `x`.
+        covariance of `x` and the penalties' curvature (`jaxneuro.precondition`). The optimum, the
+        stopping rules and the parameters returned are the same; linear models of correlated
+        features need far fewer steps. Costs one eigendecomposition for each `x`.
       batch: samples a step, drawn anew from those with weight, spread evenly over the recording;
         None for all. With it only the step limit ends a fit, and the last parameters are kept.
 

@@ -2,7 +2,7 @@
 
 The scratch memory of a step is linear in the lane count, so two small compilations tell it for
 any count. On an accelerator the lanes should fill the memory that is free. On a CPU too many leave
-the cache, too few pay for each step's and each refill's fixed cost alone: `_seconds` weighs both.
+the cache, too few pay for each step's and each refill's fixed cost alone: `_quickest` weighs both.
 Its constants were fitted on one machine (benchmarks/RESULTS.md says how well its choices do); the
 same machine makes the same choice twice.
 """
