@@ -204,8 +204,8 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
         program = jax.jit(mapped, donate_argnums=donate).lower(*arguments)
         if len(devices) > 1 and devices[0].platform == "cpu" and "lapack" in program.as_text():
             raise ValueError(
-                "a model, loss or axis calls LAPACK (a decomposition or a solver), and XLA can wait "
-                "for ever when several CPU devices do so at once: use devices=jax.devices()[:1]"
+                "a model, loss or axis calls LAPACK (a decomposition or a solver), and XLA can "
+                "wait for ever when several CPU devices do so: use devices=jax.devices()[:1]"
             )
         return program
 

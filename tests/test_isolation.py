@@ -211,7 +211,8 @@ for case in sys.argv[2:]:
     np.savez(f"{sys.argv[1]}/{case}.npz", **leaves(fits))
 
 def factor(inputs, index):
-    return inputs._replace(weight=inputs.weight * jnp.linalg.cholesky(4.0 * jnp.eye(3))[index, index])
+    lower = jnp.linalg.cholesky(4.0 * jnp.eye(3))
+    return inputs._replace(weight=inputs.weight * lower[index, index])
 
 try:  # which would hang
     every = [*targets_and_grid(), Axis("factor", 3, factor)]

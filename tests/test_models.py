@@ -366,6 +366,6 @@ def test_no_grouped_convolution_in_the_batched_gradient() -> None:
     shapes = jax.eval_shape(jax.vmap(lambda k: model.init(k, x[:1])), keys)
     found = program(model.apply, shapes)
     assert groups(found) <= {1} and "dot_general" in primitives(found)
-    usual = nn.Conv(2, (3, 3))  # what the search would find
+    usual = nn.Sequential([nn.Conv(2, (3, 3)), nn.Conv(2, (3, 3))])  # what the search would find
     stacked = jax.eval_shape(jax.vmap(lambda k: usual.init(k, x[..., None])), keys)
     assert 3 in groups(program(lambda p, x: usual.apply(p, x[..., None]), stacked))
