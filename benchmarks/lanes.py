@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 import jaxneuro as jn
+from jaxneuro.lanes import flatten_axes
 
 
 def run(quick: bool) -> list[dict[str, Any]]:
@@ -16,7 +17,7 @@ def run(quick: bool) -> list[dict[str, Any]]:
     records = []
     for name, fit, inputs, axes in _problems(quick):
         chosen = jn.plan(fit, inputs, axes).lanes
-        fits = int(np.prod([axis.size for axis in jn.lanes.flatten_axes(axes)]))
+        fits = int(np.prod([axis.size for axis in flatten_axes(axes)]))
         most = -(-fits // jax.local_device_count())
         others = (4,) if quick else (2, 8, 32, 128, 512)
         counts = sorted({chosen, *(c for c in others if c < 2 * most)})

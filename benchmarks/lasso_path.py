@@ -1,6 +1,7 @@
 """Lasso paths of many neurons under cross-validation, the shape of a mouse V1 encoding model."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -47,10 +48,12 @@ def case(quick: bool) -> Case:
         parts = [(np.flatnonzero(train), np.flatnonzero(test))
                  for train, test in zip(splits.train, splits.test, strict=True)]  # fmt: skip
 
+        path: Any = strengths[::-1]
+
         def loop() -> np.ndarray:
             errors = np.full((neurons, penalties, folds), np.nan)
             for i in range(few):
-                model = LassoCV(alphas=strengths[::-1], cv=parts)
+                model = LassoCV(alphas=path, cv=parts)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     errors[i] = model.fit(x, y[:, i]).mse_path_[::-1]

@@ -27,7 +27,7 @@ def case(quick: bool) -> Case:
         stop=jn.Stop(max_steps=5000, gradient=1e-2, plateau=0),
     )
     inputs = jn.make_inputs(x, y, hyper={"speed": 1.0})
-    axes = [jn.axes.targets(fits), *jn.axes.grid(speed=speeds)]
+    axes = [jn.axes.targets(fits), *jn.axes.grid(speed=speeds.tolist())]
     rows = np.stack([np.arange(fits)] * 2, axis=1)
     wasted: dict[str, float] = {}
     devices = jax.local_device_count()

@@ -1,5 +1,7 @@
 """The article's convolutional network, one for each of several subjects, by Adam."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -80,7 +82,7 @@ def _flax(x: np.ndarray, y: np.ndarray, start, steps: int):
     network, optimizer = Network(), optax.adam(_RATE)
 
     def loss(params, x, y):
-        logits = network.apply({"params": params}, x)
+        logits: Any = network.apply({"params": params}, x)
         return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
 
     def train(params, x, y):
