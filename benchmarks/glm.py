@@ -10,18 +10,18 @@ import optax
 
 import jaxneuro as jn
 from benchmarks.peers import find
-from benchmarks.timing import Case, Contestant
+from benchmarks.timing import Case, Contestant, difference_where_run
 
 _TOLERANCE = 1e-5  # asked of the gradient's norm in every neuron
 
 
-def _fit(gradient: float) -> jn.Fit:
+def _fit() -> jn.Fit:
     return jn.make_fit(
         jn.models.linear(),
         jn.losses.poisson,
         jn.optimizers.lbfgs(),
         jn.penalties.ridge(),
-        jn.Stop(max_steps=300, gradient=gradient),
+        jn.Stop(max_steps=300, gradient=_TOLERANCE),
         precondition=True,
     )
 
@@ -34,7 +34,7 @@ def one_penalty(quick: bool) -> Case:
     weights = rng.normal(0, 0.1, (features, neurons))
     y = rng.poisson(np.exp(x @ weights - 1)).astype(np.float32)
     inputs = jn.make_inputs(x, y, hyper={"l2": 1e-3})
-    fit, axes = _fit(1e-5), [jn.axes.targets(neurons)]
+    fit, axes = _fit(), [jn.axes.targets(neurons)]
 
     def ours() -> np.ndarray:
         found = jn.fit_many(fit, inputs, axes).params["readout"]
@@ -77,7 +77,7 @@ def search(quick: bool) -> Case:
     inputs = jn.make_inputs(x, y)
     splits = jn.splits.blocks(samples, folds)
     axes = [jn.axes.targets(neurons), jn.axes.folds(splits), jn.axes.grid(l2=penalties)]
-    fit = _fit(1e-5)
+    fit = _fit()
 
     def ours() -> np.ndarray:
         return jn.fit_many(fit, inputs, axes).scores["loss"]
@@ -128,10 +128,6 @@ def search(quick: bool) -> Case:
             Contestant("sklearn GridSearchCV", grid, share=few / neurons, compiles=False)
         )
 
-    def differ(ours: np.ndarray, theirs: np.ndarray) -> float:
-        done = np.isfinite(theirs)
-        return float(np.abs(ours - theirs)[done].max())
-
     return Case(
         name="glm_search",
         work=f"T={samples}, {features} correlated features, {neurons} neurons × {folds} folds × "
@@ -140,7 +136,7 @@ def search(quick: bool) -> Case:
         fits=neurons * folds * len(penalties),
         quality=lambda losses: float(losses.mean()),
         quality_name="mean held-out loss",
-        disagree=differ,
+        disagree=difference_where_run,
         differ_name="largest difference of a held-out loss",
         at_least={"nemos PopulationGLM, 20 calls": 10.0},
         aim={"nemos PopulationGLM, 20 calls": 25.0},

@@ -4,7 +4,7 @@ import numpy as np
 
 import jaxneuro as jn
 from benchmarks.peers import find
-from benchmarks.timing import Case, Contestant
+from benchmarks.timing import Case, Contestant, difference_where_run
 
 _STEPS = 200  # of the loop's gradient descent
 
@@ -94,10 +94,6 @@ def case(quick: bool) -> Case:
         share = few / (subjects * folds * len(strengths))
         contestants.append(Contestant("pytorch loop", descend, share=share, compiles=False))
 
-    def differ(ours: np.ndarray, theirs: np.ndarray) -> float:
-        done = np.isfinite(theirs)
-        return float(np.abs(ours - theirs)[done].max())
-
     return Case(
         name="linear_decoder",
         work=f"{subjects} subjects × {folds} folds × {len(strengths)} penalties, T={samples}, "
@@ -106,7 +102,7 @@ def case(quick: bool) -> Case:
         fits=subjects * folds * len(strengths),
         quality=lambda found: float(found.mean()),
         quality_name="mean held-out R²",
-        disagree=differ,
+        disagree=difference_where_run,
         differ_name="largest difference of a held-out R²",
         at_least={"pytorch loop": 20.0, "sklearn Ridge loop": 3.0},
         aim={"pytorch loop": 100.0},

@@ -1,6 +1,8 @@
 """Ridge regression of very many targets, each with its own penalty by cross-validation."""
 
 from collections.abc import Callable
+from functools import partial
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -39,12 +41,13 @@ def _case(name: str, samples: int, features: int, targets: int) -> Case:
         return np.asarray(jax.block_until_ready(found).errors.min(axis=0))
 
     contestants = [Contestant("jaxneuro", ours)]
-    if find("himalaya") is not None:
+    ridge, module = find("himalaya.ridge"), find("himalaya.backend")
+    if ridge is not None and module is not None:
         backends = ["numpy"] + (["torch"] if find("torch") is not None else [])
         contestants += [
             Contestant(
                 f"himalaya RidgeCV, {backend}",
-                _himalaya(backend, x, y, alphas, folds),
+                _himalaya(ridge, partial(module.set_backend, backend), x, y, alphas, folds),
                 compiles=False,
             )
             for backend in backends
@@ -72,15 +75,12 @@ def _relative(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float((np.abs(ours - theirs) / ours)[done].max())
 
 
-def _himalaya(backend: str, x, y, alphas, folds: int) -> Callable[[], Any]:
-    from himalaya.backend import set_backend
-    from himalaya.ridge import RidgeCV
+def _himalaya(ridge: ModuleType, backend: Callable[[], Any], x, y, alphas, folds: int):
     from sklearn.model_selection import KFold
 
     def run() -> np.ndarray:
-        set_backend(backend)
-        parts: Any = KFold(folds)
-        model = RidgeCV(alphas=alphas, fit_intercept=True, cv=parts)
+        backend()
+        model = ridge.RidgeCV(alphas=alphas, fit_intercept=True, cv=KFold(folds))
         model.fit(x, y)
         return -np.asarray(model.cv_scores_)
 

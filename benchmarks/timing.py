@@ -129,3 +129,9 @@ def largest_difference(ours: Any, theirs: Any) -> float:
     """Largest absolute difference of two arrays; NaN counts as infinite."""
     difference = np.abs(np.asarray(ours, float) - np.asarray(theirs, float))
     return float(np.nan_to_num(difference, nan=np.inf).max())
+
+
+def difference_where_run(ours: Any, theirs: Any) -> float:
+    """The same where a contestant did its share of the work: what it left out is NaN."""
+    done = np.isfinite(theirs)
+    return largest_difference(ours[done], theirs[done])

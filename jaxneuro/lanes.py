@@ -85,7 +85,7 @@ def fit_many(
     if not isinstance(lanes, int | np.integer) or lanes < 1:
         raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
     lanes = whole_vectors(int(lanes))
-    engine, built = get_engine(fit, first, selects, len(axes), int(lanes), devices)
+    engine, built = get_engine(fit, first, selects, len(axes), lanes, devices)
     compile_seconds += engine.compile_seconds if built else 0.0
     available = available_bytes(devices[0])
     if engine.temporary_bytes > available:
@@ -96,7 +96,7 @@ def fit_many(
 
     results = Results(engine.result, len(chosen), len(devices), keep == "all", progress)
     if out is not None:
-        results.resume(Store(out, _run_facts(fit, inputs, axes, chosen, int(lanes), keep)))
+        results.resume(Store(out, _run_facts(fit, inputs, axes, chosen, lanes, keep)))
     order = np.lexsort(chosen[:, : len(outer)].T[::-1]) if outer else np.arange(len(chosen))
     order = order[~results.done[order]]
     groups = _groups(chosen[order][:, : len(outer)], order)

@@ -323,35 +323,32 @@ def test_patches_are_the_neighbourhoods() -> None:
             )
 
 
-def primitives(jaxpr) -> set[str]:
-    """Names of all primitives, inner programs included."""
-    found = set()
+def equations(jaxpr):
+    """All equations, inner programs included."""
     for equation in jaxpr.eqns:
-        found.add(equation.primitive.name)
+        yield equation
         for inner in jax.tree.leaves(
             list(equation.params.values()),
             is_leaf=lambda v: hasattr(v, "eqns") or hasattr(v, "jaxpr"),
         ):
             inner = getattr(inner, "jaxpr", inner)
             if hasattr(inner, "eqns"):
-                found |= primitives(inner)
-    return found
+                yield from equations(inner)
+
+
+def primitives(jaxpr) -> set[str]:
+    """Names of all primitives."""
+    return {equation.primitive.name for equation in equations(jaxpr)}
 
 
 def groups(jaxpr) -> set[int]:
     """The group counts of all convolutions of a program."""
-    found = set()
-    for equation in jaxpr.eqns:
-        if equation.primitive.name == "conv_general_dilated":
-            found |= {equation.params["feature_group_count"], equation.params["batch_group_count"]}
-        for inner in jax.tree.leaves(
-            list(equation.params.values()),
-            is_leaf=lambda v: hasattr(v, "eqns") or hasattr(v, "jaxpr"),
-        ):
-            inner = getattr(inner, "jaxpr", inner)
-            if hasattr(inner, "eqns"):
-                found |= groups(inner)
-    return found
+    return {
+        equation.params[name]
+        for equation in equations(jaxpr)
+        if equation.primitive.name == "conv_general_dilated"
+        for name in ("feature_group_count", "batch_group_count")
+    }
 
 
 def test_no_grouped_convolution_in_the_batched_gradient() -> None:
