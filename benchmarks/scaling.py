@@ -1,5 +1,6 @@
 """Seconds and memory as the number of fits grows; the same bits on any number of devices."""
 
+import functools
 import hashlib
 import os
 import resource
@@ -47,14 +48,19 @@ def run(quick: bool) -> list[dict[str, Any]]:
     return records + _devices(2 if quick else 8)
 
 
-def _fits(count: int) -> jn.Fits:
+@functools.cache
+def _recording() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(4000, 20)).astype(np.float32)
     y = rng.poisson(np.exp(x @ rng.normal(0, 0.1, (20, 100)))).astype(np.float32)
-    fit = _FIT
+    return x, y
+
+
+def _fits(count: int) -> jn.Fits:
+    x, y = _recording()
     strengths = np.logspace(-4, 0, max(1, count // 100)).tolist()
     axes = [jn.axes.targets(min(count, 100)), *jn.axes.grid(l2=strengths)]
-    return jn.fit_many(fit, jn.make_inputs(x, y), axes, lanes=8)
+    return jn.fit_many(_FIT, jn.make_inputs(x, y), axes, lanes=8)
 
 
 _FIT = jn.make_fit(

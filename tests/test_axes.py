@@ -225,6 +225,23 @@ def test_permutations_may_bring_any_sample_anywhere():
     assert (here > 0).all() and here.max() < 30  # 10 expected at each of 40 places
 
 
+@pytest.mark.parametrize("size", [1, 2, 256, 300, 70_000])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_permutations_of_any_number_of_samples(size, parts):
+    """Few bits are left beside the number of a sample where there are many samples."""
+    place = np.arange(size, dtype=np.float32)
+    groups = None if parts == 1 else place.astype(int) % parts
+    inputs = make_inputs(place[:, None], place)
+    axis = axes.permutations(1, seed=3, groups=groups)
+    made = np.asarray(axis.select(inputs, 1).y)
+    np.testing.assert_array_equal(np.sort(made), place)
+    if groups is not None:
+        np.testing.assert_array_equal(made % parts, groups)
+    if size > 2:
+        assert (made == place).sum() < 10 * parts
+        assert abs(np.corrcoef(made, place)[0, 1]) < 4 * size**-0.5
+
+
 @pytest.mark.parametrize("axis", [axes.permutations(5), axes.shifts(5, 3)], ids=lambda a: a.name)
 def test_missing_samples_stay_missing(axis):
     """As many samples are left out whatever the order, and no value is put in their place."""
