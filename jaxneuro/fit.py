@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 
 from jaxneuro import precondition as preconditioning
 from jaxneuro import scaling
@@ -294,7 +295,7 @@ def make_fit(
         if rough:
             ahead = jax.tree.map(jnp.subtract, params, gradient)
             ahead = prox(ahead, jnp.asarray(1.0), hyper)
-            norm = _norm(jax.tree.map(jnp.subtract, params, ahead))
+            norm = jnp.linalg.norm(ravel_pytree(params)[0] - ravel_pytree(ahead)[0])
         else:
             norm = _norm(gradient)
         finite = jnp.isfinite(value) & jnp.isfinite(norm)

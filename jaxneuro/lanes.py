@@ -21,7 +21,8 @@ from jaxneuro.results import Results
 from jaxneuro.store import Store, fingerprint
 from jaxneuro.types import Axis, Device, Inputs
 
-_SECONDS_A_CALL = 0.05  # between looks at who is done: dear enough not to look all the time
+_SECONDS_A_CALL = 0.05  # at most between looks at who is done, so that progress is seen
+_LEAST_SECONDS = 0.002  # and at least: a look costs a tenth of that
 _FEW = 4  # fits on a device that are not worth a plan
 
 
@@ -143,52 +144,80 @@ def _run_group(
     order = _lane_order(engine.lanes, results.devices)
     waiting = list(members[::-1])
     indices = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1])).astype(np.int32)
-    stride = _Stride(fit)
+    pace = _Pace(fit, engine.lanes)
     while waiting or (held >= 0).any():
+        begun = time.perf_counter()
         fresh = np.zeros(engine.lanes, bool)
         for lane in order[held[order] < 0][: len(waiting)]:
             held[lane], fresh[lane] = waiting.pop(), True
             indices[lane] = rows[held[lane]]
         if fresh.any():
             lanes = engine.start(inputs, selects, indices, fresh, held >= 0, lanes)
-        enough = 1 if not waiting else max(1, engine.lanes // 16)
+            jax.block_until_ready(lanes.active)
+        starting = time.perf_counter() - begun
+        ended = held < 0
         while True:
-            begun = time.perf_counter()
-            lanes, running, taken = engine.advance(inputs, lanes, np.int32(stride.steps))
-            running = np.asarray(running)
-            stride.measure(int(np.max(taken)), time.perf_counter() - begun)
-            results.lane_steps += int(np.sum(taken)) * (engine.lanes // results.devices)
-            ended = (held >= 0) & ~running
+            begun, before = time.perf_counter(), ended.sum()
+            lanes, running, taken = engine.advance(inputs, lanes, np.int32(pace.steps))
+            running, taken = jax.device_get((running, taken))
+            ended = ~running
+            idle = (before + ended.sum()) / 2
+            pace.stepped(int(taken.max()), time.perf_counter() - begun, idle)
+            results.lane_steps += int(taken.sum()) * (engine.lanes // results.devices)
+            ended &= held >= 0
             results.show(ended.sum())
-            if ended.sum() >= enough or not (running & (held >= 0)).any():
+            if pace.refill_pays or not running.any():
                 break
+        begun = time.perf_counter()
         found = jax.device_get(results.kept(engine.finish(inputs, lanes)))
         results.add(held[ended], jax.tree.map(lambda a, e=ended: np.asarray(a)[e], found))
-        stride.ended(np.asarray(found.steps)[ended])
+        took = starting + time.perf_counter() - begun
+        pace.refilled(np.asarray(found.steps)[ended], took)
         held[ended] = -1
     return lanes
 
 
-class _Stride:
-    """How many steps between two looks at who is done; no result depends on it."""
+class _Pace:
+    """When to look who is done, and when to refill. No result depends on it.
 
-    def __init__(self, fit: Fit):
+    Lanes that have ended are refilled once their waiting has cost as much as a refill does: at
+    most twice the least possible (rent or buy), and least where fits end evenly spread.
+    """
+
+    def __init__(self, fit: Fit, lanes: int):
         stop = fit.stop
         self.fixed = not (stop.gradient or stop.plateau or stop.patience)
-        self.most = stop.max_steps + 1 if self.fixed else 10
-        self.steps = min(self.most, 10)
-        self.typical = 0.0
+        self.lanes = lanes
+        self.steps = min(stop.max_steps + 1, 10)  # between two looks
+        self.most = stop.max_steps + 1 if self.fixed else self.steps
+        self.step_seconds = self.refill_seconds = self.typical = math.nan
+        self.idle = 0.0  # lane-steps since the last refill
 
-    def measure(self, steps: int, seconds: float) -> None:
+    def stepped(self, steps: int, seconds: float, idle: float) -> None:
+        """After a call of `advance` with so many lanes idle."""
         budget = 20 * _SECONDS_A_CALL if self.fixed else _SECONDS_A_CALL
-        affordable = int(budget * max(steps, 1) / max(seconds, 1e-6))
-        self.steps = int(np.clip(affordable, min(4, self.most), self.most))
+        self.step_seconds = max(seconds, 1e-6) / max(steps, 1)
+        most = max(self.most, _LEAST_SECONDS / self.step_seconds)
+        self.steps = int(np.clip(budget / self.step_seconds, 1, most))
+        self.idle += steps * idle
 
-    def ended(self, steps: np.ndarray) -> None:
+    @property
+    def refill_pays(self) -> bool:
+        if math.isnan(self.refill_seconds):
+            return self.idle >= self.lanes
+        return self.idle * self.step_seconds >= self.lanes * self.refill_seconds
+
+    def refilled(self, steps: np.ndarray, seconds: float) -> None:
+        """After fits of so many `steps` ended and their lanes took new ones."""
+        self.idle = 0.0
+        self.refill_seconds = _smooth(self.refill_seconds, seconds)
         if len(steps) and not self.fixed:
-            mean = float(steps.mean())
-            self.typical = mean if not self.typical else 0.9 * self.typical + 0.1 * mean
+            self.typical = _smooth(self.typical, float(steps.mean()))
             self.most = int(np.clip(self.typical / 8, 4, 200))
+
+
+def _smooth(old: float, new: float) -> float:
+    return new if math.isnan(old) else 0.8 * old + 0.2 * new
 
 
 def _assemble(results, axes, rows, product, engine, begun, compile_seconds) -> Fits:

@@ -73,7 +73,7 @@ def lasso(strength: str | float = "l1", where: Where = kernels) -> Penalty:
     """λ·Σ|w|, by its proximal step (soft threshold): exact zeros. Needs `optimizers.proximal`."""
 
     def value(params: Params, hyper: Hyper) -> Array:
-        total = sum(jnp.sum(jnp.abs(leaf)) for leaf in _selected(params, where))
+        total = sum(jnp.sum(jnp.where(w > 0, w, -w)) for w in _selected(params, where))
         return _strength(strength, hyper) * total
 
     def prox(params: Params, step: Array, hyper: Hyper) -> Params:
@@ -82,7 +82,8 @@ def lasso(strength: str | float = "l1", where: Where = kernels) -> Penalty:
         def shrink(path: tuple, leaf: Array) -> Array:
             if not where(leaf_path(path), leaf):
                 return leaf
-            return jnp.sign(leaf) * jnp.maximum(jnp.abs(leaf) - threshold, 0)
+            low = jnp.where(leaf < -threshold, -threshold, leaf)
+            return leaf - jnp.where(leaf > threshold, threshold, low)
 
         return jax.tree_util.tree_map_with_path(shrink, params)
 
