@@ -10,7 +10,7 @@ import pytest
 import statsmodels.api as sm
 from numerics import compiled, float64, run
 from scipy.optimize import minimize
-from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ridge
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, PoissonRegressor, Ridge
 
 from jaxneuro import (
     Model,
@@ -160,6 +160,46 @@ def test_the_lasso_of_other_losses_meets_its_conditions(name: str) -> None:
         assert 0 < alive.sum() < FEATURES
         np.testing.assert_allclose(slope[alive], -strength * np.sign(w[:-1][alive]), atol=1e-7)
         assert np.all(np.abs(slope[~alive]) <= strength)
+
+
+def test_the_elastic_net_of_scikit_learn() -> None:
+    with float64():
+        x, y = problem("ridge")
+        fit = make_fit(
+            models.linear(), losses.half_squared_error, optimizers.proximal(),
+            [penalties.lasso(0.1), penalties.ridge(0.3)], Stop(gradient=1e-10, plateau=0),
+        )  # fmt: skip
+        found = run(fit, make_inputs(x, y))
+        theirs = ElasticNet(alpha=0.4, l1_ratio=0.25, tol=1e-14, max_iter=100_000).fit(x, y)
+        np.testing.assert_allclose(
+            of(found.params), np.r_[theirs.coef_, theirs.intercept_], rtol=1e-6, atol=1e-8
+        )
+
+
+def test_the_group_lasso_meets_its_conditions() -> None:
+    # At the minimum: a group's gradient is -λ √size w/‖w‖ where w is not 0, else at most λ √size.
+    strength, groups = 0.4, np.arange(FEATURES) // 2
+    with float64():
+        x, y = problem("poisson")
+        fit = make_fit(
+            models.linear(), losses.poisson, optimizers.proximal(),
+            penalties.group_lasso(groups, strength), Stop(gradient=1e-10, plateau=0),
+        )  # fmt: skip
+        found = run(fit, make_inputs(x, y))
+        assert found.status == Status.CONVERGED
+        w = of(found.params)
+        slope = x.T @ (np.exp(x @ w[:-1] + w[-1]) - y) / SAMPLES
+        alive = 0
+        for group in np.unique(groups):
+            there = groups == group
+            size, mine, drive = np.sqrt(there.sum()), w[:-1][there], slope[there]
+            if mine.any():
+                alive += 1
+                wanted = -strength * size * mine / np.linalg.norm(mine)
+                np.testing.assert_allclose(drive, wanted, atol=1e-7)
+            else:
+                assert np.linalg.norm(drive) <= strength * size
+        assert 0 < alive < len(np.unique(groups))
 
 
 def rosenbrock() -> Model:

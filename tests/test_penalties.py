@@ -11,9 +11,11 @@ from scipy.optimize import minimize_scalar
 from jaxneuro import losses, make_fit, make_inputs, models, penalties
 
 SHAPE = {"lag": 4, "band": 3}
+GROUPS = np.array(["b", "a", "b", "c", "c", "c", "a", "d", "b", "b", "a", "c"])
 MADE = {
     "ridge": lambda strength: penalties.ridge(strength),
     "lasso": lambda strength: penalties.lasso(strength),
+    "group_lasso": lambda strength: penalties.group_lasso(GROUPS, strength),
     "smooth_lasso": lambda strength: penalties.smooth_lasso(strength, width=0.1),
     "smoothness": lambda strength: penalties.smoothness("lag", SHAPE, strength),
 }
@@ -74,6 +76,10 @@ def test_the_formulas() -> None:
         found = {name: float(MADE[name](0.7).value(params(), {})) for name in MADE}
         assert found["ridge"] == pytest.approx(0.35 * (w**2).sum(), rel=1e-14)
         assert found["lasso"] == pytest.approx(0.7 * np.abs(w).sum(), rel=1e-14)
+        weights = np.asarray(params()["hidden_0"]["kernel"])
+        norms = [np.sqrt((g == GROUPS).sum() * 12) * np.linalg.norm(weights[g == GROUPS])
+                 for g in "abcd"]  # fmt: skip
+        assert found["group_lasso"] == pytest.approx(0.7 * sum(norms), rel=1e-14)
         rounded = (np.sqrt(w**2 + 0.01) - 0.1).sum()
         assert found["smooth_lasso"] == pytest.approx(0.7 * rounded, rel=1e-14)
 
@@ -141,7 +147,31 @@ def test_prox_of_the_lasso_is_the_numeric_minimum() -> None:
 
 def test_which_penalties_are_smooth() -> None:
     rough = [name for name in MADE if MADE[name](1.0).prox is not None]
-    assert rough == ["lasso"]
+    assert rough == ["lasso", "group_lasso"]
+
+
+def test_prox_of_the_group_lasso_is_the_minimum() -> None:
+    """w = v - threshold·u with ‖u‖ ≤ 1, and u = w/‖w‖ where w is not zero (subgradients)."""
+    step, strength = 0.5, 2.0
+    with float64():
+        penalty = penalties.group_lasso(GROUPS)
+        found = penalty.prox(params(), jnp.asarray(step), {"l1": jnp.asarray(strength)})
+        np.testing.assert_array_equal(found["readout"]["kernel"], params()["readout"]["kernel"])
+        np.testing.assert_array_equal(found["hidden_0"]["bias"], params()["hidden_0"]["bias"])
+        gone = 0
+        for group in "abcd":
+            v = np.asarray(params()["hidden_0"]["kernel"])[group == GROUPS]
+            w = np.asarray(found["hidden_0"]["kernel"])[group == GROUPS]
+            u = (v - w) / (step * strength * np.sqrt(v.size))
+            if not w.any():
+                gone += 1
+                assert np.linalg.norm(u) <= 1
+            else:
+                np.testing.assert_allclose(u, w / np.linalg.norm(w), rtol=1e-12)
+        zero = penalty.prox(
+            jax.tree.map(jnp.zeros_like, params()), jnp.asarray(step), {"l1": jnp.asarray(1.0)}
+        )
+        assert not np.any(zero["hidden_0"]["kernel"]) and 0 < gone < 4
 
 
 def test_the_lasso_needs_a_proximal_optimizer() -> None:
