@@ -21,8 +21,9 @@ from jaxneuro.results import Results
 from jaxneuro.store import Store, fingerprint
 from jaxneuro.types import Axis, Device, Inputs
 
-_SECONDS_A_CALL = 0.05  # at most between looks at who is done, so that progress is seen
-_LEAST_SECONDS = 0.002  # and at least: a look costs a tenth of that
+_SECONDS_A_CALL = 0.2  # at most between looks at who is done, so that progress is seen ...
+_LEAST_SECONDS = 0.002  # ... and at least: a look costs a tenth of that ...
+_LEAST_STEPS = 4  # ... and a call prepares a large x anew
 _FEW = 4  # fits on a device that are not worth a plan
 
 
@@ -155,18 +156,18 @@ def _run_group(
             lanes = engine.start(inputs, selects, indices, fresh, held >= 0, lanes)
             jax.block_until_ready(lanes.active)
         starting = time.perf_counter() - begun
-        ended = held < 0
+        pending = 0  # lanes whose fit has ended
         while True:
-            begun, before = time.perf_counter(), ended.sum()
+            begun, before = time.perf_counter(), pending
             lanes, running, taken = engine.advance(inputs, lanes, np.int32(pace.steps))
             running, taken = jax.device_get((running, taken))
-            ended = ~running
-            idle = (before + ended.sum()) / 2
-            pace.stepped(int(taken.max()), time.perf_counter() - begun, idle)
+            ended = (held >= 0) & ~running
+            pending = int(ended.sum())
+            seconds = time.perf_counter() - begun
+            pace.stepped(int(taken.max()), seconds, (before + pending) / 2)
             results.lane_steps += int(taken.sum()) * (engine.lanes // results.devices)
-            ended &= held >= 0
-            results.show(ended.sum())
-            if pace.refill_pays or not running.any():
+            results.show(pending)
+            if (pending and pace.refill_pays) or not running.any():
                 break
         begun = time.perf_counter()
         found = jax.device_get(results.kept(engine.finish(inputs, lanes)))
@@ -195,10 +196,10 @@ class _Pace:
 
     def stepped(self, steps: int, seconds: float, idle: float) -> None:
         """After a call of `advance` with so many lanes idle."""
-        budget = 20 * _SECONDS_A_CALL if self.fixed else _SECONDS_A_CALL
+        budget = 5 * _SECONDS_A_CALL if self.fixed else _SECONDS_A_CALL
         self.step_seconds = max(seconds, 1e-6) / max(steps, 1)
         most = max(self.most, _LEAST_SECONDS / self.step_seconds)
-        self.steps = int(np.clip(budget / self.step_seconds, 1, most))
+        self.steps = int(np.clip(budget / self.step_seconds, min(_LEAST_STEPS, self.most), most))
         self.idle += steps * idle
 
     @property

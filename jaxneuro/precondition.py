@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxneuro.scaling import Scaling, at_layer
+from jaxneuro.scaling import Scaling, at_layer, total
 from jaxneuro.types import Array, Moments, Params
 
 _FLOOR = 1e-6  # of the mean curvature: directions in which x hardly varies stay finite
@@ -51,10 +51,11 @@ def moments(x: Array, weight: Array, scaled: bool) -> Moments:
 def _moments(flat: Array, weight: Array, scaled: bool) -> Moments:
     share = (weight / weight.sum()).astype(flat.dtype)
     with jax.default_matmul_precision("highest"):
-        mean = share @ flat
+        mean = total(share, flat)
         centred = (flat - mean) * jnp.sqrt(share)[:, None]
         deviation = jnp.sqrt(jnp.square(centred).sum(axis=0))
-        deviation = jnp.where((deviation > 0) & scaled, deviation, 1)
+        varies = deviation > 1e-5 * jnp.abs(mean)  # below, rounding alone
+        deviation = jnp.where(varies & scaled, deviation, 1)
         centred = centred / deviation
         values, vectors = jnp.linalg.eigh(centred.T @ centred)
     return Moments(mean, deviation, jnp.maximum(values, 0), vectors)

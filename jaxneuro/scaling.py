@@ -1,5 +1,6 @@
 """Scaling and ablation of features folded into the first layer: `x` stays shared by all fits."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,21 +16,38 @@ class Scaling(NamedTuple):
     gain: Array
 
 
+_CONSTANT = 1e-4  # of its squares about a common centre: a variance below is rounding
+
+
 def measure(x: Array, weight: Array) -> Scaling:
     """Standardisation of `x` (sample, *feature) by mean and deviation over `weight` (sample,).
 
-    A feature that does not vary is only centred. Batched over weights this is one matrix product:
-    squares are taken about the mean of all samples, which `x` shares, so nothing cancels.
+    A feature that does not vary has gain 0: no weight can be learned for it, and what it did
+    outside these samples must not reach a prediction. One whose deviation is below a hundredth of
+    its distance from the mean of all samples counts as such. Batched over weights this is a matrix
+    product: squares are taken about the mean of all samples, which `x` shares, so little cancels.
     """
     flat = x.reshape(x.shape[0], -1)
     centre = flat.mean(axis=0)
     flat = flat - centre
     share = weight / jnp.where(weight.sum() > 0, weight.sum(), 1)
-    mean = share @ flat
-    square = share @ jnp.square(flat)
-    variance, floor = square - jnp.square(mean), 1e-6 * square  # below it, rounding alone
-    deviation = jnp.where(variance > floor, jnp.sqrt(jnp.maximum(variance, floor)), 1)
-    return Scaling(mean + centre, 1 / deviation)
+    mean, square = total(share, flat), total(share, jnp.square(flat))
+    variance, floor = square - jnp.square(mean), _CONSTANT * square
+    varies = variance > floor
+    return Scaling(
+        mean + centre, jnp.where(varies, 1 / jnp.sqrt(jnp.where(varies, variance, 1)), 0)
+    )
+
+
+def total(weight: Array, values: Array) -> Array:
+    """Σ weight · values (sample, feature) over samples, in about √samples blocks: else rounding
+    grows with the recording, and a feature that is silent while fitted would seem to vary."""
+    size = math.isqrt(len(values)) + 1
+    blocks = -(-len(values) // size)
+    missing = blocks * size - len(values)
+    weight = jnp.pad(weight, (0, missing)).reshape(blocks, size)
+    values = jnp.pad(values, ((0, missing), (0, 0))).reshape(blocks, size, -1)
+    return jnp.einsum("bs,bsf->bf", weight, values, precision="highest").sum(axis=0)
 
 
 def ablate(scaling: Scaling | None, features: Array | None) -> Scaling | None:
