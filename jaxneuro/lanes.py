@@ -16,14 +16,12 @@ from jaxneuro.engine import Engine, Lanes, get_engine, selects_of
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_key
+from jaxneuro.pace import Pace
 from jaxneuro.planner import Plan, available_bytes, plan_lanes, whole_vectors
 from jaxneuro.results import Results
 from jaxneuro.store import Store, fingerprint
 from jaxneuro.types import Axis, Device, Inputs
 
-_SECONDS_A_CALL = 0.2  # at most between looks at who is done, so that progress is seen ...
-_LEAST_SECONDS = 0.002  # ... and at least: a look costs a tenth of that ...
-_LEAST_STEPS = 4  # ... and a call prepares a large x anew
 _FEW = 4  # fits on a device that are not worth a plan
 
 
@@ -102,11 +100,11 @@ def fit_many(
     order = np.lexsort(chosen[:, : len(outer)].T[::-1]) if outer else np.arange(len(chosen))
     order = order[~results.done[order]]
     groups = _groups(chosen[order][:, : len(outer)], order)
-    selects, lanes_now = engine.place(selects), engine.blank()
+    selects, lanes_now, pace = engine.place(selects), engine.blank(), Pace(fit, engine.lanes)
     try:
         for indices, members in groups:
             own = engine.place(fit.prepare(_outer_inputs(inputs, outer, indices)))
-            lanes_now = _run_group(engine, own, selects, chosen, members, results, fit, lanes_now)
+            lanes_now = _run_group(engine, own, selects, chosen, members, results, pace, lanes_now)
     finally:
         results.flush()
     return _assemble(results, axes, chosen, rows is None, engine, begun, compile_seconds)
@@ -137,7 +135,7 @@ def _run_group(
     rows: np.ndarray,
     members: np.ndarray,
     results: Results,
-    fit: Fit,
+    pace: Pace,
     lanes: Lanes,
 ) -> Lanes:
     """Runs the rows `members`, which share their outer indices, in `lanes` that are free."""
@@ -145,7 +143,6 @@ def _run_group(
     order = _lane_order(engine.lanes, results.devices)
     waiting = list(members[::-1])
     indices = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1])).astype(np.int32)
-    pace = _Pace(fit, engine.lanes)
     while waiting or (held >= 0).any():
         begun = time.perf_counter()
         fresh = np.zeros(engine.lanes, bool)
@@ -176,49 +173,6 @@ def _run_group(
         pace.refilled(np.asarray(found.steps)[ended], took)
         held[ended] = -1
     return lanes
-
-
-class _Pace:
-    """When to look who is done, and when to refill. No result depends on it.
-
-    Lanes that have ended are refilled once their waiting has cost as much as a refill does: at
-    most twice the least possible (rent or buy), and least where fits end evenly spread.
-    """
-
-    def __init__(self, fit: Fit, lanes: int):
-        stop = fit.stop
-        self.fixed = not (stop.gradient or stop.plateau or stop.patience)
-        self.lanes = lanes
-        self.steps = min(stop.max_steps + 1, 10)  # between two looks
-        self.most = stop.max_steps + 1 if self.fixed else self.steps
-        self.step_seconds = self.refill_seconds = self.typical = math.nan
-        self.idle = 0.0  # lane-steps since the last refill
-
-    def stepped(self, steps: int, seconds: float, idle: float) -> None:
-        """After a call of `advance` with so many lanes idle."""
-        budget = 5 * _SECONDS_A_CALL if self.fixed else _SECONDS_A_CALL
-        self.step_seconds = max(seconds, 1e-6) / max(steps, 1)
-        most = max(self.most, _LEAST_SECONDS / self.step_seconds)
-        self.steps = int(np.clip(budget / self.step_seconds, min(_LEAST_STEPS, self.most), most))
-        self.idle += steps * idle
-
-    @property
-    def refill_pays(self) -> bool:
-        if math.isnan(self.refill_seconds):
-            return self.idle >= self.lanes
-        return self.idle * self.step_seconds >= self.lanes * self.refill_seconds
-
-    def refilled(self, steps: np.ndarray, seconds: float) -> None:
-        """After fits of so many `steps` ended and their lanes took new ones."""
-        self.idle = 0.0
-        self.refill_seconds = _smooth(self.refill_seconds, seconds)
-        if len(steps) and not self.fixed:
-            self.typical = _smooth(self.typical, float(steps.mean()))
-            self.most = int(np.clip(self.typical / 8, 4, 200))
-
-
-def _smooth(old: float, new: float) -> float:
-    return new if math.isnan(old) else 0.8 * old + 0.2 * new
 
 
 def _assemble(results, axes, rows, product, engine, begun, compile_seconds) -> Fits:

@@ -21,7 +21,7 @@ from helpers import (
 )
 
 from jaxneuro import Status, Warned, axes, fit_many
-from jaxneuro.lanes import _Pace
+from jaxneuro.pace import Pace
 from jaxneuro.results import Results
 
 GRID = len(STRENGTHS)
@@ -129,7 +129,7 @@ def test_exploding_neighbours(whole, name):
 
 @every_pair
 def test_how_often_the_host_looks_changes_nothing(whole, name, monkeypatch):
-    monkeypatch.setattr(_Pace, "stepped", lambda self, *_: setattr(self, "steps", 3))
+    monkeypatch.setattr(Pace, "stepped", lambda self, *_: setattr(self, "steps", 3))
     fits = fit_many(PAIRS[name], problem(), targets_and_grid(), lanes=LANES)
     assert_same_bits(fits, whole(name))
 

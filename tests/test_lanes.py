@@ -24,6 +24,7 @@ from jaxneuro import Axis, Status, Stop, axes, fit_many, losses, make_fit, model
 from jaxneuro.engine import select_row, selects_of
 from jaxneuro.inputs import make_inputs, stack_subjects
 from jaxneuro.lanes import flatten_axes
+from jaxneuro.pace import Pace
 from jaxneuro.results import Results
 
 DESCENT = make_fit(
@@ -165,6 +166,23 @@ def test_outer_axes_are_finished_group_by_group(monkeypatch):
     assert_same_bits(shuffled, whole, rows=order)
     subjects = whole.rows[order][written, 0]
     assert (np.diff(subjects) >= 0).all()
+
+
+def test_results_are_fetched_only_where_there_are_some(monkeypatch):
+    """Slow fits among others that ended long ago, and nothing waits: a fetch would be for none."""
+    fetched, add = [], Results.add
+    monkeypatch.setattr(Pace, "refill_pays", True)
+
+    def counting(self, fits, found):
+        fetched.append(len(fits))
+        add(self, fits, found)
+
+    monkeypatch.setattr(Results, "add", counting)
+    rates = axes.grid(learning_rate=[0.3, 1e-4])
+    inputs = problem()._replace(hyper={"strength": 0.1})
+    found = fit_many(DESCENT, inputs, [axes.targets(TARGETS), rates], lanes=2 * TARGETS)
+    assert found.steps.max() > 5 * found.steps.min()
+    assert min(fetched) > 0 and sum(fetched) == found.status.size
 
 
 def test_useful_counts_lane_steps():
