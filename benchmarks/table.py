@@ -38,8 +38,8 @@ def markdown(records: list[dict[str, Any]], minutes: float) -> str:
         share = f"{r['gflops'] / r['peak_gflops']:.0%}" if r.get("gflops") else ""
         part = f" ({r['share_run']:.2g} of it run)" if r.get("share_run", 1) < 1 else ""
         lines.append(
-            f"| {name} | {r['implementation']}{part} | {r['seconds']:.3g} | "
-            f"{r['compile_seconds']:.1f} | {r['ratio']:.3g} | {asked} | {share} | "
+            f"| {name} | {r['implementation']}{part} | {_short(r['seconds'])} | "
+            f"{r['compile_seconds']:.1f} | {_short(r['ratio'])} | {asked} | {share} | "
             f"{r['quality_name']} {r['quality']:.2g}{r.get('note', '')} |"
         )
     return "\n".join(lines)
@@ -79,8 +79,10 @@ def draw(records: list[dict[str, Any]], path: Path) -> None:
     asked = [(i, r["at_least"]) for i, r in enumerate(peers) if r.get("at_least")]
     axes.plot([a for _, a in asked], [i for i, _ in asked], "k|", markersize=12, label="asked")
     for i, r in enumerate(peers):
-        axes.text(r["ratio"] * 1.05, i, f"{r['ratio']:.3g}", va="center", fontsize=8)
+        right = 1.08 * max(r["ratio"], r.get("at_least") or 0)
+        axes.text(right, i, _short(r["ratio"]), va="center", fontsize=8)
     axes.axvline(1, color="0.5", linewidth=0.8)
+    axes.margins(y=0.01)
     axes.set(xscale="log", xlabel="time of the peer / time of jaxneuro")
     axes.set_yticks(place, labels, fontsize=8)
     axes.invert_yaxis()
@@ -88,3 +90,8 @@ def draw(records: list[dict[str, Any]], path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def _short(number: float) -> str:
+    """Three digits, and no exponent."""
+    return f"{number:.3g}" if number < 1000 else f"{number:.0f}"
