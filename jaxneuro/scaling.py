@@ -24,30 +24,34 @@ def measure(x: Array, weight: Array) -> Scaling:
 
     A feature that does not vary has gain 0: no weight can be learned for it, and what it did
     outside these samples must not reach a prediction. One whose deviation is below a hundredth of
-    its distance from the mean of all samples counts as such. Batched over weights this is a matrix
-    product: squares are taken about the mean of all samples, which `x` shares, so little cancels.
+    its distance from where it mostly is counts as such. Batched over weights this is a matrix
+    product: squares are taken about a centre that `x` shares, so little cancels.
     """
     flat = x.reshape(x.shape[0], -1)
-    centre = flat.mean(axis=0)
+    means = _blocks(flat).sum(axis=1) / _blocks(jnp.ones((len(flat), 1))).sum(axis=1)
+    centre = jnp.median(means, axis=0).astype(flat.dtype)  # an artefact does not move it
     flat = flat - centre
     share = weight / jnp.where(weight.sum() > 0, weight.sum(), 1)
     mean, square = total(share, flat), total(share, jnp.square(flat))
     variance, floor = square - jnp.square(mean), _CONSTANT * square
     varies = variance > floor
-    return Scaling(
-        mean + centre, jnp.where(varies, 1 / jnp.sqrt(jnp.where(varies, variance, 1)), 0)
-    )
+    gain = jnp.where(varies, 1 / jnp.sqrt(jnp.where(varies, variance, 1)), 0)
+    return Scaling(mean + centre, gain)
 
 
 def total(weight: Array, values: Array) -> Array:
-    """Σ weight · values (sample, feature) over samples, in about √samples blocks: else rounding
-    grows with the recording, and a feature that is silent while fitted would seem to vary."""
+    """Σ weight · values (sample, feature) over samples, block by block: else rounding grows with
+    the recording, and a feature that is silent while fitted would seem to vary."""
+    parts = jnp.einsum("bs,bsf->bf", _blocks(weight), _blocks(values), precision="highest")
+    return parts.sum(axis=0)
+
+
+def _blocks(values: Array) -> Array:
+    """(sample, ...) in about √samples blocks (block, sample, ...), zeros at the end."""
     size = math.isqrt(len(values)) + 1
     blocks = -(-len(values) // size)
-    missing = blocks * size - len(values)
-    weight = jnp.pad(weight, (0, missing)).reshape(blocks, size)
-    values = jnp.pad(values, ((0, missing), (0, 0))).reshape(blocks, size, -1)
-    return jnp.einsum("bs,bsf->bf", weight, values, precision="highest").sum(axis=0)
+    padding = [(0, blocks * size - len(values))] + [(0, 0)] * (values.ndim - 1)
+    return jnp.pad(values, padding).reshape(blocks, size, *values.shape[1:])
 
 
 def ablate(scaling: Scaling | None, features: Array | None) -> Scaling | None:

@@ -23,6 +23,7 @@ from jaxneuro import (
     models,
     optimizers,
     penalties,
+    scaling,
     splits,
 )  # fmt: skip
 from jaxneuro.minibatch import draw, in_blocks
@@ -355,6 +356,29 @@ def test_standardise_leaves_out_what_is_silent_while_fitted(precondition: bool) 
     silent = found.params["readout"]["kernel"][:, :4, 0]
     assert (silent[0] == 0).all() and (silent[1] != 0).all()
     assert (found.scores["r2"] > 0.9).all() and found.statuses() == {"converged": 2}
+
+
+@pytest.mark.parametrize("samples", [2, 3, 4, 5, 7, 30])
+def test_standardise_measures_mean_and_deviation(samples: int) -> None:
+    x = 1e3 + np.random.default_rng(samples).normal(size=(samples, 3)).astype(np.float32)
+    weight = np.arange(1, samples + 1, dtype=np.float32)
+    found = scaling.measure(jnp.asarray(x), jnp.asarray(weight))
+    mean = np.average(x.astype(float), axis=0, weights=weight)
+    variance = np.average((x - mean) ** 2, axis=0, weights=weight)
+    np.testing.assert_allclose(found.mean, mean, rtol=1e-6)
+    np.testing.assert_allclose(found.gain, variance**-0.5, rtol=1e-3)
+
+
+def test_standardise_is_not_moved_by_an_artefact_in_a_sample_left_out() -> None:
+    x, y = arrays()
+    weight = np.ones(SAMPLES)
+    weight[7] = 0
+    spoilt = x.copy()
+    spoilt[7] = 1e7
+    fit = linear(standardise=True)
+    found, wanted = (run(fit, make_inputs(a, y, weight=weight)) for a in (spoilt, x))
+    assert found.status == wanted.status == Status.CONVERGED
+    trees_close(found.params, wanted.params, rtol=1e-4)
 
 
 def test_standardise_needs_a_dense_first_layer() -> None:
