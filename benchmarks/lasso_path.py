@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import jaxneuro as jn
-from benchmarks.peers import find
+from benchmarks.peers import find, places
 from benchmarks.timing import Case, Contestant
 
 
@@ -45,8 +45,7 @@ def case(quick: bool) -> Case:
         from sklearn.linear_model import LassoCV
 
         few = max(1, neurons // 15)
-        parts = [(np.flatnonzero(train), np.flatnonzero(test))
-                 for train, test in zip(splits.train, splits.test, strict=True)]  # fmt: skip
+        parts = places(splits)
 
         path: Any = strengths[::-1]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 import jaxneuro as jn
-from benchmarks.peers import find
+from benchmarks.peers import find, places
 from benchmarks.timing import Case, Contestant
 
 
@@ -39,8 +39,7 @@ def case(quick: bool) -> Case:
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import permutation_test_score
 
-        parts = [(np.flatnonzero(train), np.flatnonzero(test))
-                 for train, test in zip(splits.train, splits.test, strict=True)]  # fmt: skip
+        parts = places(splits)
         few = permutations // 5
 
         def test() -> np.ndarray:

@@ -60,6 +60,12 @@ def _selected(params: Params, where: Where) -> list[Array]:
     return leaves
 
 
+def _change_selected(change: Callable[[Array], Array], params: Params, where: Where) -> Params:
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: change(leaf) if where(leaf_path(path), leaf) else leaf, params
+    )
+
+
 def ridge(strength: str | float = "l2", where: Where = kernels) -> Penalty:
     """½·λ·Σw². Beside ½·mean squared error it is scikit-learn's `Ridge(alpha=λ·samples)`."""
 
@@ -81,14 +87,12 @@ def lasso(strength: str | float = "l1", where: Where = kernels) -> Penalty:
     def prox(params: Params, step: Array, hyper: Hyper) -> Params:
         threshold = step * _strength(strength, hyper)
 
-        def shrink(path: tuple, leaf: Array) -> Array:
-            if not where(leaf_path(path), leaf):
-                return leaf
+        def shrink(leaf: Array) -> Array:
             # XLA's CPU sums run `sign`, `abs` and `clip` of a (feature, 1) leaf one by one.
             low = jnp.where(leaf < -threshold, -threshold, leaf)
             return leaf - jnp.where(leaf > threshold, threshold, low)
 
-        return jax.tree_util.tree_map_with_path(shrink, params)
+        return _change_selected(shrink, params, where)
 
     return Penalty(value, prox)
 
@@ -125,15 +129,13 @@ def group_lasso(groups, strength: str | float = "l1", where: Where = kernels) ->
     def prox(params: Params, step: Array, hyper: Hyper) -> Params:
         threshold = step * _strength(strength, hyper)
 
-        def shrink(path: tuple, leaf: Array) -> Array:
-            if not of_size(leaf_path(path), leaf):
-                return leaf
+        def shrink(leaf: Array) -> Array:
             norm, root = norms(leaf)
             left = jnp.where(norm > threshold * root, norm - threshold * root, 0)
             kept = (left / jnp.where(norm > 0, norm, 1))[number.ravel()]
             return leaf * kept.reshape(-1, *[1] * (leaf.ndim - 1))
 
-        return jax.tree_util.tree_map_with_path(shrink, params)
+        return _change_selected(shrink, params, of_size)
 
     return Penalty(value, prox)
 

@@ -8,15 +8,14 @@ import jax.numpy as jnp
 
 from jaxneuro.types import Array, Params
 
+_CONSTANT = 1e-4  # of its squares about a common centre: a variance below is rounding
+
 
 class Scaling(NamedTuple):
     """(feature,) what is taken off each flattened feature, and what it is then multiplied by."""
 
     mean: Array
     gain: Array
-
-
-_CONSTANT = 1e-4  # of its squares about a common centre: a variance below is rounding
 
 
 def measure(x: Array, weight: Array) -> Scaling:
