@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 import jaxneuro as jn
-from jaxneuro.lanes import flatten_axes
+from jaxneuro.engine.lanes import flatten_axes
 
 
 def run(quick: bool) -> list[dict[str, Any]]:

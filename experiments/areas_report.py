@@ -9,8 +9,8 @@ from experiments import figures
 from experiments.report import Figure, Table
 from experiments.runs import Part, held_out
 from jaxneuro import data, metrics
-from jaxneuro.crossval import Search
 from jaxneuro.data import Dataset
+from jaxneuro.selection.search import Search
 
 
 @dataclass

@@ -8,8 +8,8 @@ from experiments import figures
 from experiments.report import Figure, Table
 from experiments.runs import Part
 from jaxneuro import metrics
-from jaxneuro.crossval import Search
 from jaxneuro.data import Dataset
+from jaxneuro.selection.search import Search
 
 
 def fill(

@@ -10,10 +10,10 @@ import numpy as np
 from experiments import decoding_report, movements
 from experiments.runs import Part, choose, command_line, finish
 from jaxneuro import axes, data, decoding, metrics, protocol, splits
-from jaxneuro.crossval import Search
 from jaxneuro.data import Dataset
 from jaxneuro.fit import Fit
 from jaxneuro.fits import take
+from jaxneuro.selection.search import Search
 
 COMMAND = "python -m experiments.neural_decoding"
 

@@ -9,7 +9,7 @@ from experiments import figures
 from experiments.report import Figure, Table
 from experiments.runs import Part, choose, finish, held_out
 from jaxneuro import axes, data, encoding, losses, protocol
-from jaxneuro.crossval import Search
+from jaxneuro.selection.search import Search
 
 
 def run(file: str, seed: int, quick: bool, common: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from experiments import figures
 from experiments.report import Figure, Table
 from experiments.runs import Part, choose, held_out
 from jaxneuro import axes, data, encoding, features, protocol
-from jaxneuro.crossval import Search, search
 from jaxneuro.inputs import make_inputs, stack_subjects
+from jaxneuro.selection.search import Search, search
 
 LAGS = 20  # ms of sound, and of the cell's own past, that a model sees
 SCORE = "bits_per_spike"

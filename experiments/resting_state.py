@@ -8,7 +8,7 @@ from experiments import figures
 from experiments.report import Figure, Table
 from experiments.runs import Part, held_out
 from jaxneuro import Axis, axes, data, encoding, make_inputs, protocol, stack_subjects
-from jaxneuro.crossval import search
+from jaxneuro.selection.search import search
 
 
 def _region(kept, inputs, index):

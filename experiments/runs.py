@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from experiments.report import Figure, Table, versions, write
-from jaxneuro.crossval import Search
 from jaxneuro.fits import Fits
+from jaxneuro.selection.search import Search
 
 T = TypeVar("T")
 

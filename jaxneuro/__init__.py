@@ -22,12 +22,12 @@ from jaxneuro import (
     penalties,
     splits,
 )
-from jaxneuro.condense import condense
+from jaxneuro.engine import fit_many, plan
 from jaxneuro.fit import Fit, Stop, make_fit
 from jaxneuro.fits import Fits, Selection
 from jaxneuro.inputs import make_inputs, stack_subjects
-from jaxneuro.lanes import fit_many, plan
-from jaxneuro.protocol import protocol
+from jaxneuro.linear import condense
+from jaxneuro.selection import protocol
 from jaxneuro.types import Axis, Inputs, Model, Status, Warned
 
 __all__ = [

@@ -23,9 +23,9 @@ from jaxneuro import (
     models,
     penalties,
 )
-from jaxneuro.engine import get_engine, selects_of
+from jaxneuro.engine.lanes import flatten_axes
+from jaxneuro.engine.programs import get_engine, selects_of
 from jaxneuro.inputs import make_inputs
-from jaxneuro.lanes import flatten_axes
 
 DESCENT = make_fit(
     models.linear(), losses.poisson, optax.sgd(0.1), penalties.ridge("strength"),

@@ -23,10 +23,10 @@ from jaxneuro import (
     models,
     optimizers,
     penalties,
-    scaling,
     splits,
 )  # fmt: skip
-from jaxneuro.minibatch import draw, in_blocks
+from jaxneuro.fit import scaling
+from jaxneuro.fit.minibatch import draw, in_blocks
 
 SAMPLES, FEATURES = 40, 4
 

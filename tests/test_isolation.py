@@ -21,8 +21,8 @@ from helpers import (
 )
 
 from jaxneuro import Status, Warned, axes, fit_many
-from jaxneuro.pace import Pace
-from jaxneuro.results import Results
+from jaxneuro.engine.pace import Pace
+from jaxneuro.engine.results import Results
 
 GRID = len(STRENGTHS)
 every_pair = pytest.mark.parametrize("name", PAIRS)
@@ -148,7 +148,7 @@ def test_interrupted_and_resumed(whole, name, where, monkeypatch, tmp_path):
         return original(self, *arguments)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("jaxneuro.results._CHUNK_SECONDS", 0.0)
+        patched.setattr("jaxneuro.engine.results._CHUNK_SECONDS", 0.0)
         patched.setattr(Results, where, interrupt)
         run()
     assert list(tmp_path.glob("chunk-*.npz"))
@@ -169,7 +169,8 @@ def test_interrupted_and_resumed(whole, name, where, monkeypatch, tmp_path):
 _KILLED = """
 import os, signal, sys
 from helpers import LANES, PAIRS, problem, targets_and_grid
-from jaxneuro import fit_many, results, store
+from jaxneuro import fit_many
+from jaxneuro.engine import results, store
 
 results._CHUNK_SECONDS, synced, sync = 0.0, [], os.fsync
 

@@ -21,11 +21,11 @@ from helpers import (
 )
 
 from jaxneuro import Axis, Status, Stop, axes, fit_many, losses, make_fit, models, penalties
-from jaxneuro.engine import select_row, selects_of
+from jaxneuro.engine.lanes import flatten_axes
+from jaxneuro.engine.pace import Pace
+from jaxneuro.engine.programs import select_row, selects_of
+from jaxneuro.engine.results import Results
 from jaxneuro.inputs import make_inputs, stack_subjects
-from jaxneuro.lanes import flatten_axes
-from jaxneuro.pace import Pace
-from jaxneuro.results import Results
 
 DESCENT = make_fit(
     models.linear(), losses.half_squared_error, lambda hyper: optax.sgd(hyper["learning_rate"]),
@@ -226,13 +226,13 @@ def double(inputs, index):
     ],
 )
 def test_bad_arguments_are_named_before_anything_runs(made, options, told, monkeypatch):
-    monkeypatch.setattr("jaxneuro.engine._build", None)
+    monkeypatch.setattr("jaxneuro.engine.programs._build", None)
     with pytest.raises(ValueError, match=told):
         fit_many(POISSON, problem(), made, **options)
 
 
 def test_more_lanes_than_memory_is_an_error_beforehand(monkeypatch):
     fit_many(POISSON, problem(), targets_and_grid(), lanes=LANES)
-    monkeypatch.setattr("jaxneuro.lanes.available_bytes", lambda device: 1000)
+    monkeypatch.setattr("jaxneuro.engine.lanes.available_bytes", lambda device: 1000)
     with pytest.raises(MemoryError, match=r"4 lanes need .* GB.*fewer lanes"):
         fit_many(POISSON, problem(), targets_and_grid(), lanes=LANES)

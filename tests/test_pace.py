@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxneuro import Stop
-from jaxneuro.pace import Pace
+from jaxneuro.engine.pace import Pace
 
 LANES = 8
 

@@ -15,10 +15,10 @@ from jaxneuro import (
     models,
     optimizers,
     penalties,
-    precondition,
     splits,
 )
-from jaxneuro.scaling import Scaling
+from jaxneuro.fit import precondition
+from jaxneuro.fit.scaling import Scaling
 
 SAMPLES, FEATURES = 240, 6
 

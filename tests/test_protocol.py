@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxneuro.protocol import protocol
+from jaxneuro.selection.protocol import protocol
 
 SAMPLES = 60
 

@@ -19,10 +19,10 @@ from jaxneuro import (
     optimizers,
     penalties,
 )
-from jaxneuro.checks import fit_text
-from jaxneuro.lanes import flatten_axes
-from jaxneuro.results import Results
-from jaxneuro.store import Store, fingerprint
+from jaxneuro.engine.checks import fit_text
+from jaxneuro.engine.lanes import flatten_axes
+from jaxneuro.engine.results import Results
+from jaxneuro.engine.store import Store, fingerprint
 
 RUN = {"fit": "poisson", "lanes": 3}
 
@@ -41,7 +41,7 @@ def run(out, fit=POISSON, inputs=None, every=None, lanes: int | str = LANES, **o
 @pytest.fixture
 def often(monkeypatch):
     """Each look at the lanes writes a chunk."""
-    monkeypatch.setattr("jaxneuro.results._CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr("jaxneuro.engine.results._CHUNK_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_another_fit_is_refused(tmp_path, monkeypatch, fitted):
     """What makes it another is told by `fit_text`, below."""
     run(tmp_path)
     fitted.clear()
-    monkeypatch.setattr("jaxneuro.checks.fit_text", lambda fit, inputs, axes: "longer")
+    monkeypatch.setattr("jaxneuro.engine.checks.fit_text", lambda *_: "longer")
     with pytest.raises(ValueError, match=r"holds another run: fit \(was \w+, is longer\)"):
         run(tmp_path)
     assert fitted == []
@@ -250,7 +250,7 @@ def test_a_write_that_fails_leaves_nothing_that_looks_whole(tmp_path, monkeypatc
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patched, pytest.raises(OSError, match="no space"):
-        patched.setattr("jaxneuro.store.os.fsync", full)
+        patched.setattr("jaxneuro.engine.store.os.fsync", full)
         store.append({"fit": np.array([1])})
     assert list(store.chunks()) == []
     store.append({"fit": np.array([1])})

@@ -8,11 +8,12 @@ import numpy as np
 import optax
 from numpy.typing import ArrayLike
 
-from jaxneuro import closed_form, losses, metrics, models, optimizers, penalties
-from jaxneuro.crossval import Search, search
+from jaxneuro import losses, metrics, models, optimizers, penalties
 from jaxneuro.fit import Fit, Score, Stop, make_fit
+from jaxneuro.fit.scaling import measure
 from jaxneuro.inputs import make_inputs
-from jaxneuro.scaling import measure
+from jaxneuro.linear import ridge
+from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Axis
 
@@ -106,7 +107,7 @@ def exact_linear(x: ArrayLike, y: ArrayLike, splits: NestedSplits, l2: np.ndarra
         scale = measure(flat, weight)
         z = (flat - scale.mean) * scale.gain
         with jax.default_matmul_precision("highest"):
-            kernel, bias = closed_form.ridge(z, inputs.y, weight, strength)
+            kernel, bias = ridge(z, inputs.y, weight, strength)
             prediction = z @ kernel + bias
         errors = losses.half_squared_error(prediction, inputs.y)
         penalty = 0.5 * strength * (kernel**2).sum()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxneuro.scaling import Scaling, at_layer, total
+from jaxneuro.fit.scaling import Scaling, at_layer, total
 from jaxneuro.types import Array, Moments, Params
 
 _FLOOR = 1e-6  # of the mean curvature: directions in which x hardly varies stay finite

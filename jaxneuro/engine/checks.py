@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxneuro.engine.store import fingerprint
 from jaxneuro.fit import Fit
-from jaxneuro.store import fingerprint
 from jaxneuro.types import Axis, Inputs
 
 
@@ -91,7 +91,7 @@ def _check_labels(fit: Fit, inputs: Inputs, x: Any, y: np.ndarray, samples: int)
 
 def fit_text(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> str:
     """sha256 of the program of one step: model, loss, penalties, optimizer and stopping rules."""
-    from jaxneuro.engine import select_row, selects_of
+    from jaxneuro.engine.programs import select_row, selects_of
 
     for axis in axes:
         if axis.outer:

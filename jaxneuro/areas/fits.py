@@ -8,9 +8,9 @@ import optax
 from numpy.typing import ArrayLike
 
 from jaxneuro import losses, metrics, models, optimizers, penalties
-from jaxneuro.crossval import Search, search
 from jaxneuro.fit import Fit, Stop, make_fit
 from jaxneuro.inputs import make_inputs
+from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Axis, Model
 

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxneuro.engine import selects_of, weigh
+from jaxneuro.engine.programs import selects_of, weigh
 from jaxneuro.fit import Fit
 from jaxneuro.types import Axis, Device, Inputs
 

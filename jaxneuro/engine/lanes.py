@@ -11,15 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxneuro
-from jaxneuro import checks
-from jaxneuro.engine import Engine, Lanes, get_engine, selects_of
+from jaxneuro.engine import checks
+from jaxneuro.engine.pace import Pace
+from jaxneuro.engine.planner import Plan, available_bytes, plan_lanes, whole_vectors
+from jaxneuro.engine.programs import Engine, Lanes, get_engine, selects_of
+from jaxneuro.engine.results import Results
+from jaxneuro.engine.store import Store, fingerprint
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_key
-from jaxneuro.pace import Pace
-from jaxneuro.planner import Plan, available_bytes, plan_lanes, whole_vectors
-from jaxneuro.results import Results
-from jaxneuro.store import Store, fingerprint
 from jaxneuro.types import Axis, Device, Inputs
 
 _FEW = 4  # fits on a device that are not worth a plan

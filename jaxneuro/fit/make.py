@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from jaxneuro import precondition as preconditioning
-from jaxneuro import scaling
+from jaxneuro.fit import precondition as preconditioning
+from jaxneuro.fit import scaling
+from jaxneuro.fit.minibatch import draw, in_blocks
 from jaxneuro.losses import Loss, as_loss, weighted_mean
-from jaxneuro.minibatch import draw, in_blocks
 from jaxneuro.optimizers import Proximal
 from jaxneuro.penalties import Penalty
 from jaxneuro.types import Array, Inputs, Model, Moments, Params, Result, Status, Warned

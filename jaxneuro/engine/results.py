@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxneuro.store import Store
+from jaxneuro.engine.store import Store
 
 _CHUNK_SECONDS = 10.0  # results wait at most so long for the disk
 
