@@ -4,6 +4,7 @@ Host-side facts (names, units, sampling rates) never enter these: they travel be
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -12,6 +13,19 @@ import jax
 Array = jax.Array
 Device = Any  # a jax.Device, which type checkers take for a variable
 Params = Any  # a pytree of arrays; with Flax linen, nested dicts keyed by layer name
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A closure that is a value: `function` with its first arguments given. Two of the same
+    function and equal arguments are equal, so equal fits share their compiled programs; and it
+    pickles where they do."""
+
+    function: Callable
+    arguments: tuple = ()
+
+    def __call__(self, *rest, **named):
+        return self.function(*self.arguments, *rest, **named)
 
 
 class Model(NamedTuple):
@@ -23,11 +37,15 @@ class Model(NamedTuple):
         takes, so logits or log-rates where it has a link.
       first_layer: path in `params` to a dense layer `{kernel, bias}` that `x` meets first, so that
         a fit can fold each fold's own feature scaling into it. None: the model has no such layer.
+      readout: path in `params` to the last dense layer `{kernel, bias}`, whose output is the
+        prediction, so that a fit can start its bias at the best constant and fold the units of
+        `y` into it. None: the model has no such layer.
     """
 
     init: Callable[[Array, Array], Params]
     apply: Callable[[Params, Array], Array]
     first_layer: tuple[str, ...] | None = None
+    readout: tuple[str, ...] | None = None
 
 
 class Moments(NamedTuple):
