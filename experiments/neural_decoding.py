@@ -4,23 +4,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from experiments import decoding_report, movements
-from experiments.runs import Part, choose, command_line, finish
+from experiments.categories import classify
+from experiments.runs import STRENGTHS, Part, choose, command_line, finish, mean_defined, told
 from jaxneuro import axes, data, decoding, metrics, protocol, splits
 from jaxneuro.data import Dataset
-from jaxneuro.fit import Fit
-from jaxneuro.fits import take
-from jaxneuro.selection.search import Search
+from jaxneuro.selection import lag_choice
 
 COMMAND = "python -m experiments.neural_decoding"
+LAGS = (0, 5, 10)  # bins of the past, where the samples are a time series
 
 
 @dataclass
 class Options:
-    """Decode movement from neural signals and write a report.
+    """Decode movement or categories from neural signals and write a report.
 
     Default: human ECoG and subthalamic field potentials -> grip force, 19 seconds, three contiguous
     folds. The seed article's linear decoder by gradient descent, its exact ridge solution, and an
@@ -30,7 +29,8 @@ class Options:
 
     data: str = "ecog-grip"
     """"ecog-grip", "m1-reach" (needs --path), or a FILE.npz with x (sample, *feature) and y
-    (sample, output), and if you like groups, test, dt."""
+    (sample, output), or (sample,) strings or whole numbers, which are categories; and if you like
+    groups, test, dt."""
     path: Path | None = None
     """File of the m1-reach recording."""
     out: Path = Path("results/neural_decoding")
@@ -43,73 +43,96 @@ class Options:
 
 def main(options: Options) -> dict[str, Any]:
     """Runs the experiment and returns its summary."""
+    part = Part()
+    with told(part.notes):
+        return _main(options, part)
+
+
+def _main(options: Options, part: Part) -> dict[str, Any]:
     if options.data == "ecog-grip":
-        given = movements.ecog_grip()
-        outer = splits.blocks(len(given.x), 3, gap=5)
+        outer = splits.blocks(len((given := movements.ecog_grip()).x), 3, gap=5)
         nested = splits.nested(outer, lambda index: splits.blocks(len(index), 3, gap=5))
-        return _run(options, given, nested)
+        return _run(options, part, given, nested, (0,))
     if options.data == "m1-reach":
         if options.path is None:
             raise ValueError("--data m1-reach needs --path, the file of the recording")
-        given = movements.m1_reach(options.path)
+        given, lags = movements.m1_reach(options.path), (0,)  # its features are lags already
     elif options.data.endswith(".npz"):
-        given = data.dataset_from_npz(options.data, "decoding")
+        given, lags = data.dataset_from_npz(options.data, "decoding"), LAGS
+        part.notes.extend(given.notes)
+        if given.categories:
+            command = f"{COMMAND} --data {options.data} --seed {options.seed}"
+            return classify(options, part, given, "neural_decoding", command)
     else:
         raise ValueError(f"--data {options.data}: not ecog-grip, m1-reach or a .npz file")
     series = given.dt is not None
+    long = series and len(given.x) > 20 * LAGS[-1]
     nested = protocol(
         len(given.x), test=given.test, groups=given.groups, series=series, folds=3,
-        gap=10 if series else 0, seed=options.seed,
+        gap=LAGS[-1] if long else 0, seed=options.seed,
     )  # fmt: skip
-    return _run(options, given, nested)
+    return _run(options, part, given, nested, lags if long else (0,))
 
 
-def _run(options: Options, given: Dataset, nested: splits.NestedSplits) -> dict[str, Any]:
-    fitted = nested.train[:, -1].max(axis=0) > 0
-    y = given.y - np.nanmean(given.y[fitted], axis=0)
-    y = (y / np.maximum(np.nanstd(y[fitted], axis=0), 1e-12)).astype(np.float32)  # same R²
+def _run(
+    options: Options,
+    part: Part,
+    given: Dataset,
+    nested: splits.NestedSplits,
+    lags: tuple[int, ...],
+) -> dict[str, Any]:
+    y = _scaled(given.y, nested.train[:, -1].max(axis=0) > 0)  # R² is the same
     quick, outputs = options.quick, y.shape[1]
-    l2 = axes.grid(l2=[0.01, 1.0] if quick else [0.01, 0.03, 0.1, 0.3, 1.0, 3.0])
+    # Of unseen data the grid reaches from "none" to "all"; of ours it lies where it is needed.
+    l2 = axes.grid(l2=STRENGTHS if len(lags) > 1 or not quick else STRENGTHS[1::2])
     deep = axes.grid(l2=[1e-3, 1e-2] if quick else [1e-3, 1e-2, 1e-1], learning_rate=[3e-3])
     shifts = axes.shifts(2 if quick else 20, least=max(1, len(y) // 10), seed=options.seed)
-    fits = {
-        "linear decoder": decoding.linear_decoder(outputs),
-        "MLP": decoding.mlp(outputs, steps=30 if quick else 1500),
-    }
-    searches = {
-        "linear decoder": decoding.decode(
-            fits["linear decoder"],
-            given.x,
-            y,
-            nested,
-            l2,
-            seed=options.seed,
-            refit_axes=[shifts],
-            lanes=16,
-        ),
-        "MLP": decoding.decode(fits["MLP"], given.x, y, nested, deep, seed=options.seed),
-    }
-    part, predicted = Part(), dict[str, np.ndarray]()
+    past = lag_choice(given.x, lags, given.groups) if len(lags) > 1 else None
+    linear_fit = decoding.linear_decoder(outputs)
+    linear = decoding.decode(
+        linear_fit,
+        given.x if past is None else past.x,
+        y,
+        nested,
+        l2 if past is None else (past.axis, *l2),
+        seed=options.seed,
+        refit_axes=[shifts],
+        lanes=16,
+        progress=True,
+    )
+    assert linear.selection is not None
+    x = given.x
+    if past is not None:  # chosen on inner folds of the one outer part
+        last = int(linear.selection.values["lags"][0])
+        x, part.results["lags"] = past.x[:, : last + 1], last
+    network = decoding.mlp(outputs, steps=30 if quick else 1500)
+    deeper = decoding.decode(network, x, y, nested, deep, seed=options.seed, progress=True)
+    searches = {"linear decoder": linear, "MLP": deeper}
+    every = linear.fits.predict(given.x if past is None else past.x)  # (shift, outer, ...)
+    predicted = {"linear decoder": _pooled(every[0], nested)}
+    predicted["MLP"] = _pooled(deeper.fits.predict(x), nested)
     for model, search in searches.items():
         part.add(model, search)
-        observed = (0,) if model == "linear decoder" else ()  # index 0 of the shifts
-        predicted[model] = _predictions(fits[model], search, observed, given.x, nested)
-    linear = searches["linear decoder"]
-    assert linear.selection is not None
-    exact, objective = decoding.exact_linear(given.x, y, nested, linear.selection.values["l2"])
+    exact, objective = decoding.exact_linear(x, y, nested, linear.selection.values["l2"])
     predicted["exact ridge"] = _pooled(exact, nested)
     part.results["gap_to_exact"] = float(np.abs(linear.fits.loss[0] / objective - 1).max())
-    mean = [np.broadcast_to(y[t > 0].mean(axis=0), y.shape) for t in nested.train[:, -1]]
+    mean = [
+        np.broadcast_to(_mean(np.where((t > 0)[:, None], y, np.nan)), y.shape)
+        for t in nested.train[:, -1]
+    ]
 
-    held = (nested.test[:, -1].max(axis=0) > 0) & ~np.isnan(y).any(axis=1)
+    held = nested.test[:, -1].max(axis=0) > 0
     r2 = {m: np.atleast_1d(metrics.r2(y[held], p[held])) for m, p in predicted.items()}
+    constant = np.atleast_1d(metrics.r2(y[held], _pooled(mean, nested)[held]))
     control = []
     for i in range(1, shifts.size):
         moved = decoding.shifted(y, shifts, i)
-        found = _predictions(fits["linear decoder"], linear, (i,), given.x, nested)
-        control.append(np.mean(metrics.r2(moved[held], found[held])))
-    part.results["shifted_r2"] = [float(value) for value in control]
-    models = {model: float(np.mean(values)) for model, values in r2.items()}
+        found = metrics.r2(moved[held], _pooled(every[i], nested)[held])
+        control.append(float(np.mean(found[~np.isnan(found)])))
+    part.results["shifted_r2"] = control
+    models = {model: mean_defined(values, "output", part) for model, values in r2.items()}
+    some = r2["linear decoder"]
+    part.results["outputs_scored"] = [int((~np.isnan(some)).sum()), len(some)]
     best = choose(searches)
     decoding_report.fill(part, given, y, held, searches, r2, predicted)
     return finish(
@@ -117,24 +140,31 @@ def _run(options: Options, given: Dataset, nested: splits.NestedSplits) -> dict[
         out=options.out,
         job="neural_decoding",
         title=f"Neural decoding: {given.name}",
-        lead="Movement decoded from neural signals. Penalties are chosen on inner folds of each "
-        "training part, and every held-out sample is scored once.",
+        lead="Movement decoded from neural signals. Penalties, and how much of the past of a time "
+        "series is seen, are chosen on inner folds of each training part, and every held-out "
+        "sample is scored once.",
         data=options.data,
         model=best,
         score=models[best],
         score_name="held-out R², mean over outputs",
-        baseline=float(np.mean(metrics.r2(y[held], _pooled(mean, nested)[held]))),
+        baseline=mean_defined(constant, "output", part),
         models=models,
         command=f"{COMMAND} --data {options.data} --seed {options.seed}",
     )
 
 
-def _predictions(
-    fit: Fit, search: Search, first: tuple[int, ...], x: np.ndarray, nested: splits.NestedSplits
-) -> np.ndarray:
-    predict = jax.jit(fit.predict)
-    folds = range(len(nested.names))
-    return _pooled([predict(take(search.fits.params, (*first, f)), x) for f in folds], nested)
+def _scaled(y: np.ndarray, fitted: np.ndarray) -> np.ndarray:
+    """Each output about the mean of its fitted values, in their deviations, in double precision."""
+    known = np.where(fitted[:, None], y, np.nan).astype(np.float64)
+    mean = _mean(known)
+    spread = np.sqrt(_mean(np.square(known - mean)))
+    return ((y - mean) / np.where(spread > 0, spread, 1)).astype(np.float32)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """(output,) over the samples that are there; 0 where none is."""
+    there = ~np.isnan(values)
+    return np.where(there, values, 0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
 
 
 def _pooled(by_fold, nested: splits.NestedSplits) -> np.ndarray:

@@ -1,8 +1,11 @@
 """What experiments share: the record of many fits, the summary, the command line."""
 
+import signal
 import sys
+import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,9 +14,11 @@ import numpy as np
 
 from experiments.report import Figure, Table, versions, write
 from jaxneuro.fits import Fits
-from jaxneuro.selection.search import Search
+from jaxneuro.selection import EdgeOfGrid, Search, edges
 
 T = TypeVar("T")
+STRENGTHS = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+"""Relative penalties from "none" to "all", for data that nobody here has seen."""
 
 
 @dataclass
@@ -35,6 +40,8 @@ class Part:
         if found.inner is not None:
             self.fits[f"{name}, search"] = found.inner
         self.fits[name] = found.fits
+        if found.selection is not None and (told := edges(found.selection)):
+            self.notes.append(f"{name}: {told}. A grid that reaches further may do better.")
 
     def join(self, other: "Part") -> None:
         """Takes over another part's record; later provenance does not hide earlier."""
@@ -51,20 +58,68 @@ class Part:
         self.results |= other.results
 
 
+@contextmanager
+def told(notes: list[str]) -> Iterator[None]:
+    """Warnings raised inside become notes of the report, and lines on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        finally:
+            words = [str(w.message) for w in caught if issubclass(w.category, UserWarning)
+                     and not issubclass(w.category, EdgeOfGrid)]  # fmt: skip
+    for word in dict.fromkeys(words):
+        notes.append(word)
+        print(f"note: {word}", file=sys.stderr)
+
+
 def choose(searches: Mapping[str, Search]) -> str:
-    """The model of the best inner score, averaged over targets: no held-out sample has a say."""
+    """The model of the best inner score, averaged over targets for which all models have one: no
+    held-out sample has a say."""
+    scores = {
+        name: np.full(1, np.nan) if s.selection is None else s.sign * s.selection.score.ravel()
+        for name, s in searches.items()
+    }
+    if len({len(values) for values in scores.values()}) == 1:
+        common = np.all([~np.isnan(values) for values in scores.values()], axis=0)
+        if common.any():
+            scores = {name: values[common] for name, values in scores.items()}
 
-    def inner(name: str) -> float:
-        selection = searches[name].selection
-        return -np.inf if selection is None else float(np.nanmean(selection.score))
+    def mean(name: str) -> float:
+        values = scores[name]
+        return -np.inf if np.isnan(values).all() else float(np.nanmean(values))
 
-    return max(searches, key=inner)
+    return max(searches, key=mean)
 
 
 def held_out(search: Search | Fits, score: str) -> np.ndarray:
     """Held-out scores of the refits, (*axes, outer)."""
     fits = search if isinstance(search, Fits) else search.fits
     return fits.score(score)
+
+
+def mean_defined(values: np.ndarray, what: str, part: Part) -> float:
+    """Mean over what is defined; how many of how many is noted.
+
+    Raises:
+      ValueError: none is.
+    """
+    values = np.asarray(values, float)
+    defined = ~np.isnan(values)
+    if not defined.any():
+        raise ValueError(
+            f"y: no {what} has a defined held-out score: each is constant, or has no value, among "
+            "the samples held out or fitted"
+        )
+    if not defined.all():
+        missing = ", ".join(str(i) for i in np.flatnonzero(~defined.ravel())[:10])
+        word = (
+            f"Scores are means over {int(defined.sum())} of {defined.size} {what}s: those of "
+            f"{what} {missing} are undefined (constant or without values where held out)."
+        )
+        if word not in part.notes:
+            part.notes.append(word)
+    return float(values[defined].mean())
 
 
 def finish(
@@ -98,6 +153,7 @@ def finish(
         "baseline": baseline,
         "statuses": dict(statuses),
         "models": dict(models),
+        "notes": list(dict.fromkeys(part.notes)),
         **part.results,
     }
     provenance = {**part.provenance, "command": command, **versions()}
@@ -109,9 +165,11 @@ def finish(
         fits=table(part.fits),
         tables=part.tables,
         figures=part.figures,
-        notes=part.notes,
+        notes=list(dict.fromkeys(part.notes)),
         provenance=provenance,
     )
+    print(f"{job}: {model}, {score_name} {score:.3g} (baseline {baseline:.3g}); "
+          f"report: {out / 'report.html'}", flush=True)  # fmt: skip
     return summary
 
 
@@ -136,8 +194,12 @@ def command_line(options: type[T], run: Callable[[T], Any], argv: Sequence[str] 
     except ImportError as error:
         raise SystemExit('tyro is not installed: pip install "jaxneuro[experiments]"') from error
     parsed = tyro.cli(options, args=argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop ends as Ctrl-C
     try:
         run(parsed)
+    except KeyboardInterrupt as stopped:
+        print(f"\n{stopped or 'stopped'}", file=sys.stderr)
+        raise SystemExit(130) from None
     except (ValueError, FileNotFoundError, RuntimeError) as error:
         if type(error) is RuntimeError:
             raise

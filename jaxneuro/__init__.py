@@ -5,8 +5,6 @@ function from an index to a change of that fit's inputs. `fit_many` runs every c
 compiled program.
 """
 
-__version__ = "0.1.0"
-
 from jaxneuro import (
     areas,
     axes,
@@ -22,24 +20,29 @@ from jaxneuro import (
     penalties,
     splits,
 )
-from jaxneuro.engine import fit_many, plan
+from jaxneuro.engine import Interrupted, fit_many, plan
 from jaxneuro.fit import Fit, Stop, make_fit
 from jaxneuro.fits import Fits, Selection
 from jaxneuro.inputs import make_inputs, stack_subjects
 from jaxneuro.linear import condense
+from jaxneuro.metrics import Score
 from jaxneuro.selection import protocol
 from jaxneuro.types import Axis, Inputs, Model, Status, Warned
+from jaxneuro.version import __version__
 
 __all__ = [
     "Axis",
     "Fit",
     "Fits",
     "Inputs",
+    "Interrupted",
     "Model",
+    "Score",
     "Selection",
     "Status",
     "Stop",
     "Warned",
+    "__version__",
     "areas",
     "axes",
     "closed_form",

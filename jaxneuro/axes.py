@@ -14,30 +14,60 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
+from jaxneuro import splits
 from jaxneuro.inputs import make_key
 from jaxneuro.types import Array, Axis, Inputs
 
 
-def targets(size: int, labels: Sequence | None = None, name: str = "target") -> Axis:
-    """One fit for each column of `y` (sample, target): neurons, voxels, electrodes; `x` shared."""
-    select = Partial(_TakeTarget(_positive(name, size)))
-    return Axis(name, size, select, _labels(name, size, labels))
+def targets(
+    columns: int | Sequence[int], labels: Sequence | None = None, name: str = "target"
+) -> Axis:
+    """One fit for each column of `y` (sample, target): neurons, voxels, electrodes; `x` shared.
+
+    Args:
+      columns: how many columns `y` has: all are fitted; or a list of those to fit.
+      labels: one for each fit.
+    """
+    if isinstance(columns, int | np.integer):
+        size = _positive(name, columns)
+        return Axis(name, size, Partial(_TakeTarget(size), None), _labels(name, size, labels))
+    chosen = np.asarray(columns)
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or not chosen.size or chosen.min() < 0:
+        raise ValueError(f"axis {name!r}: columns is {columns!r}, must be a whole number from 1 or "
+                         "a list of columns of y")  # fmt: skip
+    select = Partial(_TakeTarget(int(chosen.max()) + 1), jnp.asarray(chosen, jnp.int32))
+    labels = tuple(int(i) for i in chosen) if labels is None else labels
+    return Axis(name, len(chosen), select, _labels(name, len(chosen), labels))
 
 
-def folds(train, test=None, labels: Sequence | None = None, name: str = "fold") -> Axis:
+def folds(
+    train,
+    test=None,
+    labels: Sequence | None = None,
+    name: str = "fold",
+    *,
+    samples: int | None = None,
+    y=None,
+    groups=None,
+) -> Axis:
     """One fit for each split into fitted and scored samples.
 
     Args:
       train: (fold, sample) weights of what is fitted, or anything with fields `train`, `test`
-        (and `names`), such as `jaxneuro.splits` gives.
+        (and `names`), such as `jaxneuro.splits` gives; or, with `samples`, a scikit-learn splitter
+        or a list of pairs (indices to fit, indices to score).
       test: (fold, sample) weights of what is scored.
       labels: names of the folds.
+      samples: how many there are, for splitters and lists of indices.
+      y, groups: (sample,) for splitters that ask for them.
 
     A sample whose weight is already 0 (held out for good, or padding) is neither fitted nor scored.
 
     Raises:
       ValueError: names the fold that has no train or no test sample, or samples in both.
     """
+    if test is None and not hasattr(train, "train"):
+        train = _splits(name, train, samples, y, groups)
     if test is None:
         labels = labels or getattr(train, "names", None) or None
         train, test = train.train, train.test
@@ -75,7 +105,7 @@ def grid(**values: Sequence[float]) -> tuple[Axis, ...]:
 
 def seeds(size: int, name: str = "seed") -> Axis:
     """The same fit from other random numbers: every index has its own key already."""
-    return Axis(name, _positive(name, size), _same, tuple(range(size)))
+    return Axis(name, _positive(name, size), unchanged, tuple(range(size)))
 
 
 def subjects(size: int, labels: Sequence | None = None, name: str = "subject") -> Axis:
@@ -136,13 +166,32 @@ def bootstraps(size: int, seed: int = 0, groups=None, name: str = "bootstrap") -
     return Axis(name, _positive(name, size), select, tuple(range(size)))
 
 
+def _splits(name: str, folds: Any, samples: int | None, y, groups) -> splits.Splits:
+    if not hasattr(folds, "split") and not isinstance(folds, Sequence):
+        raise TypeError(f"{name}: {folds!r} is no folds: pass what jaxneuro.splits gives, "
+                        "a scikit-learn splitter, or a list of pairs of indices")  # fmt: skip
+    if samples is None:
+        raise ValueError(f"{name}: folds of indices need samples=, how many samples there are")
+    if hasattr(folds, "split"):
+        return splits.from_splitter(folds, samples, y, groups)
+    return splits.from_indices(folds, samples)
+
+
 class _TakeTarget(NamedTuple):
     size: int
 
-    def __call__(self, inputs: Inputs, index: Array) -> Inputs:
-        if inputs.y.ndim < 2 or inputs.y.shape[1] < self.size:  # an index too large is clamped
-            raise ValueError(f"{self.size} targets, and y is {inputs.y.shape}: (sample, target)")
-        return inputs._replace(y=inputs.y[:, index])
+    def __call__(self, columns: Array | None, inputs: Inputs, index: Array) -> Inputs:
+        shape, asked = inputs.y.shape, self.size
+        if inputs.y.ndim < 2 or shape[1] < asked:  # an index too large would be clamped
+            raise ValueError(f"{asked} targets, and y is {shape}: (sample, target)")
+        if columns is None and shape[1] > asked:
+            raise ValueError(
+                f"{asked} targets, and y is {shape}: for some of its columns pass a list of them"
+            )
+        origin, place = inputs.y_origin, index if columns is None else columns[index]
+        if origin is not None:
+            origin = jax.tree.map(lambda a: a[place], origin)
+        return inputs._replace(y=inputs.y[:, place], y_origin=origin)
 
 
 def _take_fold(train: Array, test: Array, inputs: Inputs, index: Array) -> Inputs:
@@ -160,7 +209,8 @@ class _SetHyper(NamedTuple):
         return inputs._replace(hyper={**inputs.hyper, self.name: values[index]})
 
 
-def _same(inputs: Inputs, index: Array) -> Inputs:
+def unchanged(inputs: Inputs, index: Any) -> Inputs:
+    """The `select` of an axis that changes nothing but the key."""
     del index
     return inputs
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxneuro.types import Inputs
+from jaxneuro import origin
+from jaxneuro.types import Inputs, Origin
 
 
 def make_inputs(
@@ -22,8 +23,10 @@ def make_inputs(
     """Checks arrays and makes the `Inputs` that `fit_many` shares among all fits.
 
     Args:
-      x: (sample, *feature), finite.
-      y: (sample,) or (sample, target). NaN = missing: that sample of that target is left out.
+      x: (sample, *feature), finite. What float32 would lose of it (a large offset, 1e-13 tesla) is
+        shifted and scaled away in double precision first, and `Fits` takes it back.
+      y: (sample,) or (sample, target), likewise. NaN = missing: that sample of that target is left
+        out.
       weight: (sample,) what is fitted. None: 1 where neither held out nor validation.
       held_out: (sample,) what is scored at the end. None: nothing.
       validation: (sample,) what early stopping looks at. None: nothing.
@@ -34,7 +37,6 @@ def make_inputs(
       ValueError: names the field, the place and what to do.
     """
     x, y = _array("x", x), _array("y", y)
-    y = y.astype(x.dtype) if y.dtype.kind == "f" else y
     if x.ndim < 2:
         raise ValueError(
             f"x has shape {x.shape}; it must be (sample, *feature): for one feature pass x[:, None]"
@@ -59,6 +61,13 @@ def make_inputs(
             f"x has {int((~finite).sum())} values that are not finite, the first at {at}: "
             f"{x[at]}. Fill them, or drop those samples"
         )
+    x, x_origin = _fitting("x", x)
+    y_origin = None
+    if y.dtype.kind == "f" or (y.size and max(-int(y.min()), int(y.max())) >= 2**31):
+        y, y_origin = _fitting("y", y)
+        y = y.astype(x.dtype)
+    else:
+        y = y.astype(np.int32)
     held_out = _weights("held_out", held_out, x, np.zeros(len(x)))
     validation = _weights("validation", validation, x, np.zeros(len(x)))
     rest = (held_out == 0) & (validation == 0)
@@ -78,22 +87,26 @@ def make_inputs(
         weight=jnp.asarray(weight),
         held_out=jnp.asarray(held_out),
         validation=jnp.asarray(validation),
-        hyper={name: jnp.asarray(value, jnp.float32) for name, value in (hyper or {}).items()},
+        hyper={name: _scalar(name, value) for name, value in (hyper or {}).items()},
         key=make_key(key),
+        x_origin=x_origin,
+        y_origin=y_origin,
     )
 
 
 def stack_subjects(inputs: Sequence[Inputs]) -> Inputs:
     """One `Inputs` (subject, sample, ...) of several, for `axes.subjects`; arrays on the host.
 
-    Recordings of other lengths are padded with zeros of weight zero. Hyper-parameters and key are
-    the first subject's.
+    Recordings of other lengths are padded with zeros of weight zero: folds that reach into the
+    padding have nothing to score there, and those fits say `not_scored`. Hyper-parameters and key
+    are the first subject's.
 
     Raises:
       ValueError: names the subject whose features or outputs have another shape.
     """
     if not inputs:
         raise ValueError("stack_subjects: no subject")
+    inputs = _of_one_origin(inputs)
     longest = max(len(one.x) for one in inputs)
     first = inputs[0]
     for i, one in enumerate(inputs):
@@ -111,6 +124,20 @@ def stack_subjects(inputs: Sequence[Inputs]) -> Inputs:
 
     fields = {name: stack(name) for name in ("x", "y", "weight", "held_out", "validation")}
     return first._replace(**fields)
+
+
+def _of_one_origin(inputs: Sequence[Inputs]) -> Sequence[Inputs]:
+    """The same subjects, with `x` and `y` of all relative to one origin, where any has one."""
+    for name in ("x", "y"):
+        given = f"{name}_origin"
+        if all(getattr(one, given) is None for one in inputs):
+            continue
+        values = [origin.undo(getattr(one, name), getattr(one, given)) for one in inputs]
+        made, common = _fitting(name, np.concatenate(values).astype(np.float64))
+        parts = np.split(made, np.cumsum([len(v) for v in values])[:-1])
+        inputs = [one._replace(**{name: jnp.asarray(part), given: common})
+                  for one, part in zip(inputs, parts, strict=True)]  # fmt: skip
+    return inputs
 
 
 def make_key(key: int | jax.Array) -> jax.Array:
@@ -139,14 +166,29 @@ def _array(name: str, value) -> np.ndarray:
     if array.dtype == bool:
         return array.astype(np.float32)
     if array.dtype.kind not in "iuf":
+        told = ": number the classes with jaxneuro.data.as_labels" if name == "y" else ""
         raise ValueError(
             f"{name} has dtype {array.dtype}: it must be numbers in a rectangular array "
-            "(rows of different lengths: pad them, or use stack_subjects)"
+            f"(rows of different lengths: pad them, or use stack_subjects){told}"
         )
-    if name == "x" or array.dtype.kind == "f":
-        wide = jax.config.jax_enable_x64 and array.dtype == np.float64  # pyright: ignore
-        return array.astype(np.float64 if wide else np.float32)
-    return array.astype(np.int32)
+    return array.astype(np.float64) if array.dtype.itemsize > 8 else array  # longdouble
+
+
+def _fitting(name: str, array: np.ndarray) -> tuple[np.ndarray, Origin | None]:
+    """In the precision that fits run in, and relative to what."""
+    if jax.config.jax_enable_x64 and array.dtype == np.float64:  # pyright: ignore
+        return array, None
+    return origin.centred(name, array)
+
+
+def _scalar(name: str, value) -> jax.Array:
+    array = np.asarray(value)
+    if array.ndim or array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"hyper[{name!r}] is {value!r}: a hyper-parameter is one number; for a list of them "
+            f"use axes.grid({name}=[...])"
+        )
+    return jnp.asarray(array, jnp.float32)
 
 
 def _weights(name: str, value, x: np.ndarray, default: np.ndarray) -> np.ndarray:

@@ -15,7 +15,8 @@ array([[1., 1., 0., 0.],
 """
 
 import operator
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ __all__ = [
     "NestedSplits",
     "Splits",
     "blocks",
+    "from_indices",
+    "from_splitter",
     "group_k_fold",
     "holdout",
     "k_fold",
@@ -35,7 +38,7 @@ __all__ = [
 
 
 class Splits(NamedTuple):
-    """Folds of one cross-validation; weights of 0 and 1."""
+    """Folds of one cross-validation; weights of 0 and 1 (or how often `from_indices` drew it)."""
 
     train: NDArray[np.float32]  # (fold, sample) what is fitted
     test: NDArray[np.float32]  # (fold, sample) what is scored
@@ -163,16 +166,19 @@ def stratified(
     """Shuffled folds, each with each class in its proportion, to one sample.
 
     Samples sorted by class are dealt to the folds in turn, as cards, so that folds are of equal
-    size too, to one sample.
+    size too, to one sample. Every class is in the test of every fold: where one has fewer members
+    than there are folds, there are fewer folds, and a class with a single member is in neither part
+    of any. A warning tells of each.
 
     Args:
       labels: (sample,) classes: integers, strings, ...
-      folds: how many, at least 2 and at most the members of the smallest class.
+      folds: how many, at least 2.
       seed: of the shuffle within classes.
       within: bool (sample,), the samples to split; None = all.
 
     Raises:
-      ValueError: too few or too many folds, a single class, missing values, or a malformed mask.
+      ValueError: fewer than 2 folds, fewer than two classes with two members, missing values, or a
+        malformed mask.
     """
     labels, index = _values_within("labels", labels, within)
     index = np.random.default_rng(seed).permutation(index)
@@ -180,12 +186,18 @@ def stratified(
     _check_integer("folds", folds, least=2)
     if len(classes) < 2:
         raise ValueError(f"labels: at least 2 classes are needed, got {len(classes)}")
-    if counts.min() < folds:
-        raise ValueError(
-            f"folds = {folds}, but class {classes[counts.argmin()]} of labels has only "
-            f"{counts.min()} members: it would be missing from the test of a fold"
-        )
+    if np.count_nonzero(counts > 1) < 2:
+        raise ValueError("labels: at least 2 classes must have 2 members or more each")
+    if (counts == 1).any():
+        once = ", ".join(str(name) for name in classes[counts == 1])
+        _warn(f"labels: class {once} has a single member, and is left out of all folds")
+    least = int(counts[counts > 1].min())
+    if least < folds:
+        few = ", ".join(str(name) for name in classes[counts == least])
+        _warn(f"labels: class {few} has only {least} members: {least} folds instead of {folds}")
     index = index[np.argsort(label, kind="stable")]
+    index = index[np.repeat(counts, counts) > 1]  # in the order of classes, as the index now is
+    folds = min(folds, least)
     return _from_parts([index[k::folds] for k in range(folds)], len(labels))
 
 
@@ -204,6 +216,94 @@ def holdout(test: ArrayLike, within: ArrayLike | None = None) -> Splits:
     tested = np.intersect1d(_index_within(test, mask.size, "test"), index)
     weights = _weights([tested, np.setdiff1d(index, tested)], mask.size)
     return _checked(Splits(weights[1:], weights[:1], ("holdout",)), "test or within")
+
+
+def from_indices(pairs: Iterable[tuple[ArrayLike, ArrayLike]], samples: int) -> Splits:
+    """Folds from pairs of (train indices, test indices), the form of scikit-learn's splits.
+
+    An index that occurs twice in a part (a bootstrap) has weight 2 there. Samples may be in neither
+    part of a fold.
+
+    Args:
+      pairs: one for each fold: indices 0, ..., samples - 1, or bool masks (sample,).
+      samples: how many there are.
+
+    Returns:
+      Splits named "0", "1", ... in the order of the pairs.
+
+    Raises:
+      ValueError: names the fold that has no train or no test samples, samples in both, or indices
+        that are none.
+    """
+    _check_integer("samples", samples, least=1)
+    rows = [_pair_weights(pair, fold, samples) for fold, pair in enumerate(pairs)]
+    if not rows:
+        raise ValueError("pairs holds no fold: it needs (train indices, test indices) for each")
+    train, test = (np.stack(part) for part in zip(*rows, strict=True))
+    return _checked(Splits(train, test, tuple(str(k) for k in range(len(rows)))), "pairs")
+
+
+def from_splitter(
+    splitter: Any, samples: int, labels: ArrayLike | None = None, groups: ArrayLike | None = None
+) -> Splits:
+    """Folds of a scikit-learn splitter, or of anything else with `split(x, labels, groups)`.
+
+    Args:
+      splitter: such as `StratifiedGroupKFold(5)`; it is given a column of zeros for x.
+      samples: how many there are.
+      labels: (sample,), for splitters that look at classes.
+      groups: (sample,), for splitters that look at groups.
+
+    Raises:
+      ValueError: what the splitter raises, with its name before it; or its folds are not sound, as
+        in `from_indices`.
+    """
+    split: Any = getattr(splitter, "split", None)
+    name = type(splitter).__name__
+    if isinstance(splitter, str | bytes | type) or not callable(split):
+        raise ValueError(f"splitter is {splitter!r}: it needs a method split(x, labels, groups)")
+    _check_integer("samples", samples, least=1)
+    given = [np.zeros((samples, 1)), labels, groups]
+    while given[-1] is None:  # a splitter of one's own may take x alone
+        given.pop()
+    try:
+        folds: Any = split(*given)
+        pairs = list(folds)  # most splitters are generators, which raise only here
+    except (TypeError, ValueError) as error:
+        missing = [k for k, v in (("labels", labels), ("groups", groups)) if v is None]
+        hint = f" (not given: {' and '.join(missing)})" if missing else ""
+        raise ValueError(f"{name}.split: {error}{hint}") from error
+    try:
+        return from_indices(pairs, samples)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _pair_weights(pair: Any, fold: int, samples: int) -> list[NDArray[np.float32]]:
+    """Train and test weights, each (sample,), of one pair of indices."""
+    try:
+        parts = list(pair)
+    except TypeError:
+        parts = []
+    if len(parts) != 2:
+        raise ValueError(f"pairs: fold {fold} is not a pair of (train indices, test indices)")
+    rows = []
+    for what, part in zip(("train", "test"), parts, strict=True):
+        index = np.asarray(part)
+        if index.dtype == bool and index.shape == (samples,):
+            index = np.flatnonzero(index)
+        if index.ndim != 1 or (index.size and index.dtype.kind not in "iu"):
+            raise ValueError(
+                f"pairs: the {what} part of fold {fold} has dtype {index.dtype} and shape "
+                f"{index.shape}; it must be a list of indices or a bool mask (sample,)"
+            )
+        if (outside := index[(index < 0) | (index >= samples)]).size:
+            raise ValueError(
+                f"pairs: the {what} part of fold {fold} has index {outside[0]}, which is not one "
+                f"of {samples} samples"
+            )
+        rows.append(np.bincount(index.astype(np.intp), minlength=samples).astype(np.float32))
+    return rows
 
 
 def nested(outer: Splits, inner: Callable[[NDArray[np.intp]], Splits]) -> NestedSplits:
@@ -287,6 +387,10 @@ def _checked(splits: Splits, reason: str) -> Splits:
         if np.any((train > 0) & (test > 0)):
             raise ValueError(f"{reason}: fold {name} tests samples that it trains on")
     return splits
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def _check_integer(name: str, value: int, least: int) -> None:

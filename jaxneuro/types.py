@@ -63,12 +63,25 @@ class Moments(NamedTuple):
     vectors: Array
 
 
+class Origin(NamedTuple):
+    """z = value / 2^exponent - offset: a shift and a power of two, both exact in float32, between
+    the values of a recording and those that fits see (`jaxneuro.origin`).
+
+    Attributes:
+      offset: (*feature) float32.
+      exponent: (*feature) int32.
+    """
+
+    offset: Array
+    exponent: Array
+
+
 class Inputs(NamedTuple):
     """All that one fit sees. Folds and bootstraps are weights, so shapes never change.
 
     Attributes:
       x: (sample, *feature).
-      y: (sample, *output); NaN marks a missing sample, which no weight brings back.
+      y: (sample, *output); NaN marks a missing value, which no weight brings back.
       weight: (sample,) what is fitted: 0 = left out, 2 = drawn twice.
       held_out: (sample,) what is scored when the fit has ended; never seen before.
       validation: (sample,) what early stopping may look at; apart from both others.
@@ -77,6 +90,8 @@ class Inputs(NamedTuple):
       features: (feature,) of the flattened features, 0 = left out; folded into the first layer,
         so that ablating features copies no `x`. None: all.
       moments: of `x`, where fits precondition their steps by them; `fit.prepare` fills them in.
+      x_origin, y_origin: what `x` and `y` are relative to, where float32 could not hold them as
+        they were given; `Fits` takes it back. None: nothing was changed.
     """
 
     x: Array
@@ -88,6 +103,8 @@ class Inputs(NamedTuple):
     key: Array
     features: Array | None = None
     moments: Moments | None = None
+    x_origin: Origin | None = None
+    y_origin: Origin | None = None
 
 
 class Axis(NamedTuple):
@@ -128,6 +145,8 @@ class Warned(IntEnum):
 
     NOTHING = 0
     CONSTANT_TARGET = 1  # every fitted y is the same: a silent neuron, a single class
+    NO_TARGET = 2  # an output without any fitted value: what is predicted of it means nothing
+    NOT_SCORED = 3  # scores were asked for, and no held-out sample has a value: they are NaN
 
 
 class Result(NamedTuple):
@@ -139,10 +158,12 @@ class Result(NamedTuple):
       status: a `Status`.
       warning: a `Warned`.
       steps: parameter updates taken.
-      loss: objective (mean loss + penalties) at `params`.
+      loss: objective (mean loss + penalties) at `params`; with `standardise`, of `y` in standard
+        units where the loss allows it.
       gradient_norm: Euclidean norm of its gradient there (with a proximal penalty, of the
         prox-gradient map of unit step). NaN if never evaluated.
       scores: held-out scores by name, each scalar or (output,).
+      y_origin: of this fit's own `y`; None: it was not changed.
     """
 
     params: Params
@@ -152,3 +173,4 @@ class Result(NamedTuple):
     loss: Array
     gradient_norm: Array
     scores: Mapping[str, Array]
+    y_origin: Origin | None = None

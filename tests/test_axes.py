@@ -13,7 +13,6 @@ from jaxneuro import (
     Inputs,
     Stop,
     axes,
-    engine,
     fit_many,
     losses,
     make_fit,
@@ -191,12 +190,12 @@ def test_grid_adds_or_replaces_one_hyper_parameter():
 
 def test_every_row_has_its_own_key_and_the_same_each_time():
     every = [axes.targets(TARGETS), axes.seeds(3)]
-    selects, inputs = engine.selects_of(every), make()
+    selects, inputs = programs.selects_of(every), make()
     rows = np.array(list(np.ndindex(TARGETS, 3)), np.int32)
-    keys = [engine.select_row(inputs, selects, jnp.asarray(row)).key for row in rows]
+    keys = [programs.select_row(inputs, selects, jnp.asarray(row)).key for row in rows]
     data = np.array([jax.random.key_data(key) for key in keys])
     assert len(np.unique(data, axis=0)) == len(rows)
-    mapped = jax.vmap(lambda row: engine.select_row(inputs, selects, row).key)(jnp.asarray(rows))
+    mapped = jax.vmap(lambda row: programs.select_row(inputs, selects, row).key)(jnp.asarray(rows))
     np.testing.assert_array_equal(jax.random.key_data(mapped), data)
 
 
@@ -325,8 +324,8 @@ def recording(samples, seed):
 
 def test_padded_subjects_equal_each_alone(monkeypatch):
     subjects = [recording(30, 0), recording(47, 1), recording(38, 2)]
-    built, build = [], engine._build
-    monkeypatch.setattr(engine, "_build", lambda *a, **k: built.append(1) or build(*a, **k))
+    built, build = [], programs._build
+    monkeypatch.setattr(programs, "_build", lambda *a, **k: built.append(1) or build(*a, **k))
     every = [axes.subjects(3, labels=["a", "b", "c"]), axes.targets(2)]
     fits = fit_many(DESCENT, stack_subjects(subjects), every, lanes=2)
     assert len(built) == 1  # one engine for all
@@ -438,6 +437,6 @@ def test_bad_arguments_are_told_with_the_axis(call, told):
     ],
 )
 def test_an_axis_that_does_not_go_with_the_inputs(axis, told, monkeypatch):
-    monkeypatch.setattr(engine, "_build", None)
+    monkeypatch.setattr(programs, "_build", None)
     with pytest.raises(ValueError, match=told):
         fit_many(DESCENT, make(), [axis])

@@ -15,7 +15,6 @@ from jaxneuro import (
     Axis,
     Stop,
     axes,
-    engine,
     fit_many,
     losses,
     make_fit,
@@ -42,7 +41,7 @@ class Counted:
 @contextmanager
 def counting(monkeypatch):
     """Counts engines built and programs that XLA compiles."""
-    counted, build = Counted(), engine._build
+    counted, build = Counted(), programs._build
 
     def listen(event, seconds, **_):
         counted.programs += event == _COMPILED
@@ -52,12 +51,12 @@ def counting(monkeypatch):
         return build(*arguments, **options)
 
     jax.monitoring.register_event_duration_secs_listener(listen)
-    monkeypatch.setattr(engine, "_build", building)
+    monkeypatch.setattr(programs, "_build", building)
     try:
         yield counted
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
-        monkeypatch.setattr(engine, "_build", build)
+        monkeypatch.setattr(programs, "_build", build)
 
 
 def louder(inputs, index):

@@ -13,7 +13,6 @@ from sklearn.preprocessing import StandardScaler
 from jaxneuro import (
     Stop,
     axes,
-    engine,
     fit_many,
     losses,
     make_fit,
@@ -120,7 +119,7 @@ def test_what_is_in_the_tables(found):
 
 
 def test_one_program_runs_the_search_and_the_refits(found, monkeypatch):
-    monkeypatch.setattr(engine, "_build", None)
+    monkeypatch.setattr(programs, "_build", None)
     again = run(*recording())
     assert again.compile_seconds == 0
     assert_same_bits(again.fits, found.fits)

@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxneuro.data import dataset_from_npz, m1_reach, mouse_v1, read_csv, read_mat, read_npz
+from jaxneuro.data import (
+    as_labels,
+    dataset_from_npz,
+    m1_reach,
+    mouse_v1,
+    read_csv,
+    read_mat,
+    read_npz,
+)
+from jaxneuro.data.objects import plain_objects
 
 X = np.random.default_rng(0).normal(size=(20, 3))
 Y = np.random.default_rng(1).normal(size=(20, 2))
@@ -58,6 +67,54 @@ def test_npz_of_objects_is_never_unpickled(tmp_path: Path) -> None:
     trap[0] = Trap()
     with pytest.raises(ValueError, match=r"mine\.npz: field 'trap' holds Python objects"):
         read_npz(save(tmp_path, x=X, trap=trap))
+
+
+def objects(values, shape=None) -> np.ndarray:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array if shape is None else array.reshape(shape)
+
+
+PLAIN = ["V1", "", "Größe", b"\x00\xff", True, False, 0, -1, 2**80, 1.5, float("inf"), None]
+
+
+@pytest.mark.parametrize("shape", [(12,), (3, 4), (12, 1)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npz_of_plain_objects_is_read(tmp_path: Path, shape, order) -> None:
+    given = np.array(objects(PLAIN, shape), order=order)
+    found = read_npz(save(tmp_path, a=given))["a"]
+    assert found.dtype == object and found.shape == shape
+    for one, other in zip(found.flat, given.flat, strict=True):
+        assert type(one) is type(other) and one == other
+
+
+def test_npz_of_many_equal_strings(tmp_path: Path) -> None:
+    given = objects(["IT", "V1", "V4"] * 1000)  # the pickle refers back to what it has named
+    np.testing.assert_array_equal(read_npz(save(tmp_path, a=given))["a"], given)
+
+
+@pytest.mark.parametrize("odd", [[1], {}, (), np.float64(1), 1j, os.system, Path("a")], ids=repr)
+def test_npz_of_other_objects_is_refused(tmp_path: Path, odd) -> None:
+    with pytest.raises(ValueError, match=r"mine\.npz: field 'a' holds Python objects"):
+        read_npz(save(tmp_path, a=objects(["a", odd])))
+
+
+def test_pickles_with_a_lie_in_them_are_refused() -> None:
+    for content in (
+        b"\x80\x04r\xff\xff\xff\xff.",  # a memo of 2**32 places
+        b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x00.",  # bytes that are not there
+        b"\x80\x04cos\nsystem\n.",
+        b"\x80\x04N.",
+        b"\x80\x04.",
+        b"",
+    ):
+        with pytest.raises(ValueError):
+            plain_objects(content, (1,))
+
+
+def test_npz_reads_only_what_is_asked_for(tmp_path: Path) -> None:
+    trap = objects([Trap()])
+    assert set(read_npz(save(tmp_path, x=X, trap=trap), only=("x", "y"))) == {"x"}
 
 
 def test_npz_header_that_lies_about_its_size(tmp_path: Path) -> None:
@@ -184,9 +241,11 @@ def test_dataset_for_activity(tmp_path: Path) -> None:
     )  # fmt: skip
     dataset = dataset_from_npz(path, "activity")
     assert dataset.name == "mine"
-    assert dataset.x.dtype == dataset.y.dtype == np.float32
-    np.testing.assert_array_equal(dataset.x, X.astype(np.float32))
-    np.testing.assert_array_equal(dataset.y, y.astype(np.float32))  # a missing value stays NaN
+    assert dataset.x.dtype == dataset.y.dtype == np.float64
+    np.testing.assert_array_equal(dataset.x, X)
+    np.testing.assert_array_equal(dataset.y, y)  # a missing value stays NaN
+    assert not dataset.categories
+    assert dataset.notes == ("groups: the test part divides a, b, c, and so is not independent",)
     assert dataset.groups is not None
     assert dataset.groups.tolist() == [1, 1, 0, 0, 2] * 4
     assert dataset.test is not None
@@ -198,22 +257,246 @@ def test_dataset_for_activity(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["activity", "decoding"])
 def test_one_column_may_be_flat(tmp_path: Path, kind) -> None:
-    dataset = dataset_from_npz(save(tmp_path, x=X[:, 0], y=LABELS), kind)
+    dataset = dataset_from_npz(save(tmp_path, x=X[:, 0], y=LABELS.astype(np.float32)), kind)
     assert dataset.x.shape == dataset.y.shape == (20, 1)
     assert dataset.y.dtype == np.float32
     assert (dataset.groups, dataset.test, dataset.dt) == (None, None, None)
+    assert dataset.notes == () and not dataset.categories
 
 
-@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float64])
+# Labels
+
+ORDER = np.array([2, 0, 1, 1, 2, 0])
+FORMS = {
+    "integers": (np.array([30, -7, 4, 4, 30, -7]), ("-7", "4", "30")),
+    "wide integers": (ORDER.astype(np.uint64) + 2**63, tuple(str(2**63 + k) for k in range(3))),
+    "digits": (np.array(["30", "7", "4", "4", "30", "7"]), None),
+    "strings": (np.array(["V1", "A1", "IT"])[ORDER * 2 % 3], None),
+    "list of strings": (["z", "a", "b", "b", "z", "a"], ("a", "b", "z")),
+    "bytes": (np.array([b"V4", b"IT", b"V1", b"V1", b"V4", b"IT"]), ("IT", "V1", "V4")),
+    "latin bytes": (np.array([b"\xfc", b"a", b"b", b"b", b"\xfc", b"a"]), ("a", "b", "ü")),
+    "object strings": (objects(["z", "a", "b", "b", "z", "a"]), ("a", "b", "z")),
+    "object integers": (objects([10, 8, 9, 9, 10, 8]), ("8", "9", "10")),
+    "one-hot": (np.eye(3)[ORDER], ("0", "1", "2")),
+    "one-hot integers": (np.eye(3, dtype=np.uint8)[ORDER], ("0", "1", "2")),
+    "one-hot bools": (np.eye(3, dtype=bool)[ORDER], ("0", "1", "2")),
+    "one-hot objects": (np.eye(3, dtype=int)[ORDER].astype(object), ("0", "1", "2")),
+    "one-hot with an empty column": (np.eye(5)[[1, 3, 4]][ORDER], ("1", "3", "4")),
+    "column": (ORDER[:, None] + 5, ("5", "6", "7")),
+    "column of strings": (np.array(list("zabbza"))[:, None], ("a", "b", "z")),
+    "whole floats": (ORDER / 1.0 - 1, ("-1", "0", "1")),
+    "half floats": (ORDER.astype(np.float16), ("0", "1", "2")),
+    "big-endian": (ORDER.astype(">i4"), ("0", "1", "2")),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_labels_in_every_form(name: str) -> None:
+    y, names = FORMS[name]
+    labels, found = as_labels(y)
+    assert labels.dtype == np.int32 and labels.shape == (6,)
+    if names is None:
+        assert found == tuple(sorted(set(np.asarray(y).tolist())))
+        np.testing.assert_array_equal(np.array(found)[labels], y)
+    else:
+        assert found == names
+        assert labels.tolist() == ORDER.tolist()
+
+
+def test_labels_of_two_kinds() -> None:
+    for y in (np.array([True, False, True]), [True, False, True], objects([True, False, True])):
+        labels, names = as_labels(y)
+        assert labels.tolist() == [1, 0, 1] and names == ("False", "True")
+    assert as_labels([0.0, -0.0, 1.0])[1] == ("0", "1")
+
+
+BAD_LABELS = {
+    "NaN": ([0.0, np.nan], r"area has 1 missing values .*first at sample 1"),
+    "None": (["a", "b", None], r"area has 1 missing values, the first at sample 2"),
+    "NaN among strings": (objects(["a", np.nan]), "area has 1 missing values.* at sample 1"),
+    "None among numbers": ([1, None, 2], "area has 1 missing values.* at sample 1"),
+    "fractions": ([0, 1, 0.5], "area has 1 values that are not whole numbers, the first 0.5 at"),
+    "infinite": ([0, np.inf], "area has 1 values that are not whole numbers, the first inf"),
+    "mixed": ([1, "a"], "area mixes strings and whole numbers"),
+    "bools and numbers": ([True, 2], "area mixes bools and whole numbers"),
+    "two ones": (np.ones((4, 3)), "shape .4, 3., but row 0 is not zeros and a single 1"),
+    "no one": (np.diag([1, 1, 0]), "row 2 is not zeros and a single 1"),
+    "probabilities": (np.array([[1, 0], [0.4, 0.6]]), "row 1 is not zeros"),
+    "two columns of strings": (np.array([["a", "b"]]), "area has shape"),
+    "cube": (np.zeros((2, 2, 2)), "area has shape .2, 2, 2."),
+    "complex": (np.array([1j, 0]), "area has dtype complex128"),
+    "dates": (np.array(["2020-01-01", "2020-01-02"], "M8[D]"), "area has dtype datetime64"),
+    "ragged": ([[0], [1, 2]], "area holds list object"),
+    "none": ([], "area has no samples"),
+    "a number": (3, "area has no samples"),
+    "one class": (["V1", "V1"], r"area has one class only \(V1\)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_LABELS)
+def test_bad_labels_are_explained(name: str) -> None:
+    y, says = BAD_LABELS[name]
+    with pytest.raises(ValueError, match=says):
+        as_labels(y, "area")
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float64, str, bytes, object])
 def test_labels_are_numbered_from_zero_and_keep_their_names(tmp_path: Path, dtype) -> None:
     patches = np.ones((20, 5, 5, 2))
     dataset = dataset_from_npz(
-        save(tmp_path, x=patches, y=(LABELS * 10 + 7).astype(dtype)[:, None]), "areas"
+        save(tmp_path, x=patches, y=(LABELS * 10 + 17).astype(dtype)[:, None]), "areas"
     )
     assert dataset.x.shape == (20, 5, 5, 2)
     assert dataset.y.dtype == np.int32
     assert dataset.y.tolist() == LABELS.tolist()
-    assert dataset.target_names == ("7", "17", "27", "37")
+    assert dataset.target_names == ("17", "27", "37", "47")
+    assert dataset.categories
+    assert dataset.notes == ("y has 4 categories: 17, 27, 37, 47",)
+
+
+def test_names_of_classes(tmp_path: Path) -> None:
+    def names(y, given):
+        return dataset_from_npz(save(tmp_path, x=X, y=y, target_names=given), "areas")
+
+    strings = np.array(["IT", "V1"])
+    assert names(LABELS % 2, ["left", "right"]).target_names == ("left", "right")
+    assert names(LABELS // 2 * 2, ["a", "b", "c"]).target_names == ("a", "c")  # 0 and 2
+    assert names(np.eye(3)[LABELS // 2 * 2], ["a", "b", "c"]).target_names == ("a", "c")
+    found = names(strings[LABELS % 2], ["V1", "IT"])  # in another order: nothing is renamed
+    assert found.target_names == ("IT", "V1")
+    found = names(strings[LABELS % 2], ["ventral", "early"])
+    assert found.target_names == ("ventral", "early")
+    assert "IT is called ventral, V1 is called early" in found.notes[0]
+
+
+def test_a_class_in_the_test_part_only_is_noted(tmp_path: Path) -> None:
+    y = np.where(TEST, "MT", np.where(LABELS > 1, "V1", "IT"))
+    dataset = dataset_from_npz(save(tmp_path, x=X, y=y, test=TEST), "areas")
+    assert dataset.notes[1] == "y: MT only in the test part: no fit can know of it"
+
+
+CATEGORIES = {
+    "strings": np.array(["IT", "MT", "V1", "V4"])[LABELS],
+    "bytes": np.array([b"IT", b"MT", b"V1", b"V4"])[LABELS],
+    "objects": objects(list("abcd" * 5)),
+    "integers": LABELS,
+    "column of integers": LABELS[:, None].astype(np.uint8),
+    "one-hot bools": np.eye(4, dtype=bool)[LABELS],
+}
+
+
+@pytest.mark.parametrize("name", CATEGORIES)
+def test_decoding_of_categories(tmp_path: Path, name: str) -> None:
+    dataset = dataset_from_npz(save(tmp_path, x=X, y=CATEGORIES[name]), "decoding")
+    assert dataset.categories
+    assert dataset.y.dtype == np.int32
+    assert dataset.y.tolist() == LABELS.tolist()
+    assert len(dataset.target_names) == 4
+    assert dataset.notes[0].startswith("y has 4 categories: ")
+    assert ("save it as float" in dataset.notes[0]) == ("integers" in name)
+
+
+def test_decoding_of_bools(tmp_path: Path) -> None:
+    dataset = dataset_from_npz(save(tmp_path, x=X, y=LABELS > 1), "decoding")
+    assert dataset.categories and dataset.target_names == ("False", "True")
+    np.testing.assert_array_equal(dataset.y, LABELS > 1)
+
+
+NUMBERS = {
+    "floats": LABELS.astype(np.float32),
+    "column of floats": LABELS[:, None].astype(np.float16),
+    "many integers": np.arange(30) % 21,
+    "integers each once": np.arange(20),
+    "columns of integers": np.eye(4, dtype=int)[LABELS],
+    "columns of bools": np.stack([LABELS > 1, LABELS > 2], axis=1),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_decoding_of_numbers(tmp_path: Path, name: str) -> None:
+    y = NUMBERS[name]
+    dataset = dataset_from_npz(save(tmp_path, x=np.ones((len(y), 2)), y=y), "decoding")
+    assert not dataset.categories and dataset.target_names == ()
+    np.testing.assert_array_equal(dataset.y, y.reshape(len(y), -1))
+    assert dataset.y.dtype == (np.float64 if y.dtype == np.int64 else np.float32)
+    told = name in ("many integers", "integers each once")
+    assert any("taken as numbers" in note for note in dataset.notes) == told
+
+
+# Precision, missing columns, groups
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [(np.float16, np.float32), (np.float32, np.float32), (np.float64, np.float64),
+     (np.longdouble, np.float64), (np.int8, np.float32), (np.uint16, np.float32),
+     (np.int32, np.float64), (np.int64, np.float64), (bool, np.float32), (">f8", np.float64),
+     (object, np.float64)],
+)  # fmt: skip
+def test_nothing_is_cast_that_would_lose(tmp_path: Path, dtype, kept) -> None:
+    x, y = (np.arange(40).reshape(20, 2) % 2).astype(dtype), Y
+    dataset = dataset_from_npz(save(tmp_path, x=x, y=y), "activity")
+    assert dataset.x.dtype == kept and dataset.x.dtype.isnative
+    np.testing.assert_array_equal(dataset.x, np.arange(40).reshape(20, 2) % 2)
+
+
+def test_large_numbers_stay(tmp_path: Path) -> None:
+    x = 1e9 + X
+    dataset = dataset_from_npz(save(tmp_path, x=x, y=Y * 1e39), "activity")
+    np.testing.assert_array_equal(dataset.x, x)
+    np.testing.assert_array_equal(dataset.y, Y * 1e39)
+
+
+def test_columns_without_a_value_are_noted(tmp_path: Path) -> None:
+    y = np.ones((20, 5))
+    y[:, 2] = np.nan
+    y[~TEST, 4] = np.nan
+    for kind in ("activity", "decoding"):
+        dataset = dataset_from_npz(save(tmp_path, x=X, y=y, test=TEST), kind)
+        np.testing.assert_array_equal(dataset.y, y)
+        assert dataset.notes == (
+            "y: column 2 has no value at all: its status will be bad_data",
+            "y: column 4 has no value outside the test part: its status will be bad_data",
+        )
+    y[:, 3] = np.nan
+    (note,) = dataset_from_npz(save(tmp_path, x=X, y=y[:, :4]), "activity").notes
+    assert note == "y: columns 2, 3 have no value at all: their status will be bad_data"
+
+
+GROUPINGS = {
+    "strings": np.array(["run 2", "run 1", "run 3"]),
+    "bytes": np.array([b"run 2", b"run 1", b"run 3"]),
+    "objects": objects(["run 2", "run 1", "run 3"]),
+    "object integers": objects([10, 9, 11]),
+    "integers": np.array([10, 9, 11]),
+    "floats": np.array([10.0, 9, 11]),
+}
+
+
+@pytest.mark.parametrize("name", GROUPINGS)
+def test_groups_of_every_kind(tmp_path: Path, name: str) -> None:
+    index = np.arange(20) % 3
+    dataset = dataset_from_npz(save(tmp_path, x=X, y=Y, groups=GROUPINGS[name][index]), "activity")
+    assert dataset.groups is not None
+    assert dataset.groups.dtype == np.int32
+    np.testing.assert_array_equal(dataset.groups, np.array([1, 0, 2])[index])
+
+
+def test_groups_of_bools_and_of_one_value(tmp_path: Path) -> None:
+    dataset = dataset_from_npz(save(tmp_path, x=X, y=Y, groups=LABELS > 1), "activity")
+    np.testing.assert_array_equal(dataset.groups, LABELS > 1)
+    dataset = dataset_from_npz(save(tmp_path, x=X, y=Y, groups=["run 1"] * 20), "activity")
+    assert dataset.groups is None
+    assert dataset.notes == ("groups has one value only: the samples are split without groups",)
+
+
+def test_names_may_be_numbers_or_bytes(tmp_path: Path) -> None:
+    dataset = dataset_from_npz(
+        save(tmp_path, x=X, y=Y, target_names=[101, 7], feature_names=[b"a", b"b", b"c"]),
+        "activity",
+    )
+    assert dataset.target_names == ("101", "7")
+    assert dataset.feature_names == ("a", "b", "c")
 
 
 RAGGED = np.empty(20, object)
@@ -236,15 +519,21 @@ BAD = {
     "transposed y": ("activity", {"y": Y.T}, r"'y' has shape \(2, 20\) .* Save y\.T"),
     "transposed x": ("activity", {"x": X.T}, r"'x' has shape \(3, 20\) .* Save x\.T"),
     "NaN in x": ("activity", {"x": NAN}, r"'x' has 1 values .* first at \(10, 1\)"),
-    "huge x": ("activity", {"x": X * 1e300}, "'x' has 60 values that are NaN or infinite"),
+    "infinite x": ("activity", {"x": X * np.inf}, "'x' has 60 values that are NaN or infinite"),
+    "mixed x": ("activity", {"x": objects(["a", 1] * 10)}, "'x' mixes strings and whole numbers"),
     "infinite y": ("decoding", {"y": np.full((20, 2), np.inf)}, "'y' has infinite"),
-    "empty neuron": ("activity", {"y": Y * [1, np.nan]}, "'y' has no value at all in column 1"),
+    "no value": ("activity", {"y": Y * np.nan}, "'y' has no value at all"),
+    "no value to fit": (
+        "activity",
+        {"y": np.where(TEST[:, None], Y, np.nan), "test": TEST},
+        "'y' has no value outside the test part",
+    ),
     "3-D y": ("decoding", {"y": Y[..., None]}, r"'y' has shape .* needs \(sample, output\)"),
-    "real labels": ("areas", {"y": Y[:, 0]}, "'y' .* must hold integer labels"),
-    "text labels": ("areas", {"y": np.full(20, "V1")}, "'y' .* must hold integer labels"),
-    "NaN labels": ("areas", {"y": np.full(20, np.nan)}, "'y' .* must hold integer labels"),
-    "one-hot labels": ("areas", {"y": np.eye(4)[LABELS]}, "'y' has shape .* one integer label"),
-    "one class": ("areas", {"y": np.zeros(20, int)}, "'y' has one class only; "),
+    "real labels": ("areas", {"y": Y[:, 0]}, "'y' has 20 values that are not whole"),
+    "NaN labels": ("areas", {"y": np.full(20, np.nan)}, "'y' has 20 missing values"),
+    "one-hot labels": ("areas", {"y": 1 - np.eye(4)[LABELS]}, "'y' has shape .* but row 0"),
+    "one class": ("areas", {"y": np.zeros(20, int)}, r"'y' has one class only \(0\); "),
+    "one word": ("decoding", {"y": np.full(20, "V1")}, r"'y' has one class only \(V1\); "),
     "one class to fit": (
         "areas",
         {"y": TEST.astype(int), "test": TEST},
@@ -255,14 +544,15 @@ BAD = {
     "indices for test": ("activity", {"test": np.arange(15, 20)}, r"'test' has shape \(5,\)"),
     "numbers for test": ("activity", {"test": np.arange(20)}, "'test' .* must be bool"),
     "short groups": ("activity", {"groups": LABELS[:-1]}, r"'groups' has shape \(19,\)"),
-    "NaN groups": ("activity", {"groups": np.full(20, np.nan)}, "'groups' .* without NaN"),
+    "NaN groups": ("activity", {"groups": np.full(20, np.nan)}, "'groups' has 20 missing values"),
+    "real groups": ("activity", {"groups": X[:, 0]}, "'groups' has 20 values that are not whole"),
     "zero dt": ("activity", {"dt": 0.0}, "'dt' is 0.0; .* positive"),
     "NaN dt": ("activity", {"dt": np.nan}, "'dt' is nan"),
     "two dt": ("activity", {"dt": [0.1, 0.1]}, "'dt' is .* one positive number"),
     "names": ("activity", {"feature_names": np.array(["a"])}, "'feature_names' has 1 names for 3"),
     "targets": ("activity", {"target_names": np.array(["a"])}, "'target_names' has 1 names for 2"),
     "classes": ("areas", {"y": LABELS, "target_names": np.array(["a"])}, "1 names for 4 classes"),
-    "numbered names": ("activity", {"feature_names": np.arange(3)}, "'feature_names' .* strings"),
+    "real names": ("activity", {"feature_names": np.ones(3)}, "'feature_names' .* strings"),
 }
 
 
@@ -277,7 +567,8 @@ def test_bad_file_is_explained(tmp_path: Path, name: str) -> None:
 
 
 def test_unknown_extra_fields_are_free(tmp_path: Path) -> None:
-    assert dataset_from_npz(save(tmp_path, x=X, y=Y, position=X), "decoding").y.shape == (20, 2)
+    path = save(tmp_path, x=X, y=Y, position=X, anything=objects([{"a": 1}]))
+    assert dataset_from_npz(path, "decoding").y.shape == (20, 2)
 
 
 def test_unknown_kind(tmp_path: Path) -> None:

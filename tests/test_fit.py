@@ -93,10 +93,10 @@ def test_step_limit_is_that_many_updates_and_the_last_iterate_counts(steps: int)
     with float64():
         inputs = make_inputs(x, y)
         states = walk(fit, inputs, steps + 3)
-        statuses = [int(state.status) for state in states]
+        statuses = [int(state.progress.status) for state in states]
         # init, `steps` updates, one evaluation of the last iterate, nothing more
         assert statuses == [Status.RUNNING] * (steps + 1) + [Status.STEP_LIMIT] * 3
-        assert [int(state.steps) for state in states[: steps + 1]] == list(range(steps + 1))
+        assert [int(state.progress.steps) for state in states[: steps + 1]] == list(range(steps + 1))
         result = compiled(fit).result(inputs, states[-1])
         w = np.zeros(FEATURES + 1)
         design = np.c_[x, np.ones(SAMPLES)]
@@ -191,7 +191,7 @@ def test_bad_data_never_starts(name: str) -> None:
     changes = {field: jnp.asarray(value, jnp.float32) for field, value in case.items()}
     inputs = make_inputs(x, y)._replace(**changes)
     states = walk(fit, inputs, 2)
-    assert all(state.status == Status.BAD_DATA and state.steps == 0 for state in states)
+    assert all(state.progress.status == Status.BAD_DATA and state.progress.steps == 0 for state in states)
     trees_close(states[-1].params, states[0].params, rtol=0)
     result = compiled(fit).result(inputs, states[-1])
     assert np.isnan(result.loss) and np.isnan(result.gradient_norm)
@@ -212,7 +212,7 @@ def test_a_step_on_an_ended_fit_changes_no_bit(status: Status) -> None:
     step, state = fit.step, fit.init(inputs)
     while fit.status(state) == Status.RUNNING:
         state = step(inputs, state)
-    assert state.status == status
+    assert state.progress.status == status
     for before, after in zip(*map(jax.tree.leaves, (state, step(inputs, state))), strict=True):
         assert before.tobytes() == after.tobytes()
 
@@ -486,8 +486,8 @@ def test_batches_keep_the_last_parameters() -> None:
     fit, inputs, result = batched()
     states = walk(fit, inputs, 61)
     assert states[-1].status == Status.STEP_LIMIT
-    trees_close(states[-1].best_params, states[60].params, rtol=0)
-    assert not np.allclose(states[-1].best_params["readout"]["kernel"],
+    trees_close(states[-1].kept, states[60].params, rtol=0)
+    assert not np.allclose(states[-1].kept["readout"]["kernel"],
                            states[59].params["readout"]["kernel"], rtol=1e-6)  # fmt: skip
     assert np.isfinite(result.loss)
 

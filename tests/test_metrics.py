@@ -1,16 +1,21 @@
 """Every metric runs through one contract; each is compared with scikit-learn or its formula."""
 
+import functools
+import pickle
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import sklearn.metrics as sk
 from scipy.special import xlogy
 
 from jaxneuro import metrics
+from jaxneuro.metrics import Score, as_score
+from jaxneuro.types import Closed
 
 try:
     from jax import enable_x64  # jax >= 0.8
@@ -95,8 +100,13 @@ def weights(whole=False) -> Array:
     return weight if whole else weight * rng.uniform(0.5, 1.5, SAMPLES)
 
 
+def there() -> Array:
+    """Bool (sample, output): other places are missing in each output, and other numbers of them."""
+    return np.random.default_rng(3).random((SAMPLES, OUTPUTS)) > [0.05, 0.3, 0.6]
+
+
 def test_every_metric_is_in_the_contract():
-    assert set(CASES) == set(metrics.__all__)
+    assert set(CASES) == set(metrics.__all__) - {"Score", "as_score"}
 
 
 # The contract.
@@ -189,11 +199,58 @@ def test_targets_do_not_touch_each_other(case, close):
 
 
 @every
-@pytest.mark.parametrize("where", [0, 1])
-def test_nan_in_a_scored_sample_is_nan(case, where):
-    values = [np.array(a, float) for a in case.draw((SAMPLES, OUTPUTS))]
-    values[where][5] = np.nan
-    assert np.isnan(case.score(*values)).all()
+def test_nan_in_a_scored_prediction_is_nan(case):
+    y, prediction = case.draw((SAMPLES, OUTPUTS))
+    prediction[5] = np.nan
+    assert np.isnan(case.score(y, prediction)).all()
+
+
+@every
+def test_nan_in_y_is_missing(case, close):
+    """As if its weight were 0, whatever is predicted there."""
+    y, prediction = case.draw((SAMPLES, OUTPUTS))
+    y, weight, gone = np.array(y, float), weights(), np.arange(SAMPLES) % 7 == 2
+    y[gone] = np.nan
+    prediction[gone] = np.nan
+    close(case.score(y, prediction), case.score(y[~gone], prediction[~gone]))
+    close(case.score(y, prediction, weight), case.score(y[~gone], prediction[~gone], weight[~gone]))
+    nothing = case.score(np.full_like(y, np.nan), prediction)
+    desired = 0.0 if case.metric is metrics.confusion_matrix else np.nan
+    np.testing.assert_array_equal(nothing, np.full(nothing.shape, desired))
+
+
+@every_per_target
+def test_missing_values_are_each_targets_own(case, close):
+    y, prediction = case.draw((SAMPLES, OUTPUTS))
+    weight, here = weights(), there()
+    kept = [here[:, k] for k in range(OUTPUTS)]
+    expected = [case.metric(y[at, k], prediction[at, k], weight[at]) for k, at in enumerate(kept)]
+    missing = np.where(here, y, np.nan)
+    close(case.score(missing, prediction, weight), expected)
+    close(case.score(missing, np.where(here, prediction, np.nan), weight), expected)
+
+
+@every_per_target
+def test_weights_are_each_targets_own(case, close):
+    y, prediction = case.draw((SAMPLES, OUTPUTS))
+    weight = weights()[:, None] * there() * np.arange(1.0, OUTPUTS + 1)
+    expected = [
+        case.metric(y[:, k], prediction[:, k], np.ascontiguousarray(weight[:, k]))
+        for k in range(OUTPUTS)
+    ]
+    close(case.score(y, prediction, weight), expected)
+    garbage = np.where(weight > 0, y, 1e30), np.where(weight > 0, prediction, np.inf)
+    close(case.score(*garbage, weight), expected)
+
+
+@every_per_target
+def test_an_output_without_values_is_nan_alone(case):
+    y, prediction = case.draw((SAMPLES, OUTPUTS))
+    expected = np.asarray(case.score(y, prediction))
+    y[:, 1] = np.nan
+    found = np.asarray(case.score(y, prediction))
+    np.testing.assert_array_equal(found[[0, 2]], expected[[0, 2]])
+    assert np.isnan(found[1])
 
 
 @every
@@ -220,8 +277,11 @@ def test_shapes_are_checked(case):
     y, prediction = case.draw((SAMPLES, OUTPUTS))
     with pytest.raises(ValueError, match=r"y .*prediction .*sample.*got"):
         case.metric(y[:-1], prediction)
-    with pytest.raises(ValueError, match=r"weight must be \(sample,\) = \(60,\); got \(59,\)"):
-        case.metric(y, prediction, np.ones(SAMPLES - 1))
+    own = r" or \(sample, output\) = \(60, 3\)" if case.per_target else ""
+    for shape in ((SAMPLES - 1,), (SAMPLES, 1), (SAMPLES, CLASSES)):
+        told = rf"weight must be \(sample,\) = \(60,\){own}; got \({shape[0]},"
+        with pytest.raises(ValueError, match=told):
+            case.metric(y, prediction, np.ones(shape))
     with pytest.raises(ValueError, match=r"y .*prediction .*sample.*got"):
         case.metric(y[None], prediction[None])
     if case.per_target:
@@ -240,6 +300,41 @@ def test_continuous_against_sklearn(close):
         metrics.mean_squared_error(y, prediction, weight),
         sk.mean_squared_error(y, prediction, **options),
     )
+
+
+def test_continuous_with_missing_values_against_sklearn(close):
+    (y, prediction), here = continuous((SAMPLES, OUTPUTS)), there()
+    missing = np.where(here, y, np.nan)
+    for metric, oracle in (
+        (metrics.r2, sk.r2_score),
+        (metrics.mean_squared_error, sk.mean_squared_error),
+        (metrics.correlation, lambda a, b: np.corrcoef(a, b)[0, 1]),
+    ):
+        desired = [oracle(y[at, k], prediction[at, k]) for k, at in enumerate(here.T)]
+        close(metric(missing, prediction), desired)
+
+
+def test_counts_with_missing_values_against_sklearn(close):
+    (y, rate), here = counts((SAMPLES, OUTPUTS)), there()
+    missing = np.where(here, y, np.nan)
+    deviance = [sk.mean_poisson_deviance(y[at, k], rate[at, k]) for k, at in enumerate(here.T)]
+    close(metrics.poisson_deviance(missing, rate), deviance)
+    explained = [sk.d2_tweedie_score(y[at, k], rate[at, k], power=1) for k, at in enumerate(here.T)]
+    close(metrics.explained_deviance_poisson(missing, rate), explained)
+
+
+def test_auc_with_missing_values_against_sklearn(close):
+    (y, score), here = tied((SAMPLES, OUTPUTS)), there()
+    desired = [sk.roc_auc_score(y[at, k], score[at, k]) for k, at in enumerate(here.T)]
+    close(metrics.auc(np.where(here, y, np.nan), score), desired)
+
+
+def test_missing_labels_against_sklearn(close):
+    (y, scores), here = classes((SAMPLES,)), there()[:, 1]
+    missing, guess = np.where(here, y, np.nan), scores.argmax(1)
+    close(metrics.accuracy(missing, scores), sk.accuracy_score(y[here], guess[here]))
+    confusion = sk.confusion_matrix(y[here], guess[here], labels=range(CLASSES))
+    close(metrics.confusion_matrix(missing, scores), confusion)
 
 
 def test_correlation_against_numpy(close):
@@ -438,3 +533,83 @@ def test_large_counts():
     rate = np.full(1000, 1e6)
     expected = sk.mean_poisson_deviance(y, rate)
     np.testing.assert_allclose(metrics.poisson_deviance(y, rate), expected, rtol=1e-3)
+
+
+# Which way is better.
+
+ERRORS = {"mean_squared_error", "poisson_deviance"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_metric_says_which_way_is_better(name):
+    metric = getattr(metrics, name)
+    better = name not in ERRORS
+    assert metric.higher_is_better is better
+    assert as_score(metric) == Score(metric, better)
+    for wrapped in (jax.jit(metric), functools.partial(metric, weight=None), Closed(metric)):
+        assert as_score(wrapped).higher_is_better is better
+
+
+def test_a_score_is_a_metric(close):
+    y, prediction = continuous((SAMPLES, OUTPUTS))
+    score = as_score(metrics.r2)
+    close(score(y, prediction), metrics.r2(y, prediction))
+    close(score(y, prediction, weights()), metrics.r2(y, prediction, weights()))
+
+
+def mine(y, prediction, weight=None):
+    return y.sum()
+
+
+def terror_and_glossary(y, prediction, weight=None):
+    return y.sum()
+
+
+def test_a_function_of_ones_own_is_better_when_higher():
+    for function in (mine, lambda y, prediction, weight: 0.0, terror_and_glossary):
+        assert as_score(function) == Score(function, True)
+    assert as_score(Score(mine, False)) == Score(mine, False)
+    assert as_score(Score(sk.mean_squared_error, False)).higher_is_better is False
+
+
+def test_a_score_is_a_value():
+    assert Score(mine) == Score(mine, True) != Score(mine, False)
+    assert len({Score(mine), Score(mine), Score(mine, False)}) == 2
+    for score in (Score(mine, False), as_score(metrics.mean_squared_error)):
+        assert pickle.loads(pickle.dumps(score)) == score
+
+
+def rMSE(y, prediction, weight=None):
+    return y.sum()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        sk.mean_squared_error,
+        sk.mean_absolute_error,
+        sk.log_loss,
+        sk.mean_poisson_deviance,
+        optax.l2_loss,
+        rMSE,
+        functools.partial(sk.log_loss, normalize=False),
+        jax.jit(rMSE),
+    ],
+    ids=str,
+)
+def test_an_error_of_elsewhere_must_say_so(function):
+    with pytest.raises(ValueError, match=r"score 'mine' is \w+, an error by.*Score\(f, higher_is_"):
+        as_score(function, "mine")
+    assert as_score(Score(function, False)).function is function
+    assert as_score(Score(function, True)).higher_is_better
+
+
+def test_more_of_an_error_metric_is_never_better():
+    with pytest.raises(ValueError, match="mean_squared_error is an error"):
+        as_score(Score(metrics.mean_squared_error))
+
+
+@pytest.mark.parametrize("wrong", ["r2", None, 0.5, Score("r2")])  # pyright: ignore
+def test_what_is_no_score_is_told(wrong):
+    with pytest.raises(TypeError, match=r"score 'best' is .*pass a function.*metrics\.r2"):
+        as_score(wrong, "best")

@@ -50,8 +50,8 @@ CASES: dict[str, tuple[Model, tuple[int, ...], int | None]] = {
     "neuron_mlp of 2": (models.neuron_mlp(3, 2), FLAT, 2),
     "region_cnn": (models.region_cnn(3), IMAGES, 3),
     "linear_decoder": (models.linear_decoder(2), FLAT, 2),
-    "from_linen": (models.from_linen(Linen(), first_layer=("first",)), FLAT, 2),
-    "from_nnx": (models.from_nnx(Nnx, first_layer=("first",)), FLAT, 2),
+    "from_linen": (models.from_linen(Linen(), ("first",), readout=("second",)), FLAT, 2),
+    "from_nnx": (models.from_nnx(Nnx, ("first",), readout=("second",)), FLAT, 2),
 }
 every_model = pytest.mark.parametrize("name", CASES)
 
@@ -156,6 +156,35 @@ def test_first_layer_is_where_x_comes_in(name: str) -> None:
     silent = dict(params) | {model.first_layer[0]: layer | {"kernel": zeros}}
     out = np.asarray(model.apply(silent, x))
     np.testing.assert_array_equal(out, np.broadcast_to(out[:1], out.shape))
+
+
+@every_model
+def test_readout_is_what_the_prediction_comes_from(name: str) -> None:
+    model, params, x = made(name)
+    assert model.readout is not None and len(model.readout) == 1
+    (last,) = model.readout
+    kernel, bias = params[last]["kernel"], params[last]["bias"]
+    assert set(params[last]) == {"kernel", "bias"} and len(bias) == (CASES[name][2] or 1)
+    # A change of its bias is one of the prediction, and without its kernel that is all there is.
+    moved = dict(params) | {last: {"kernel": kernel, "bias": bias + 2}}
+    wanted = np.asarray(model.apply(params, x)) + 2
+    np.testing.assert_allclose(model.apply(moved, x), wanted, rtol=1e-5, atol=1e-5)
+    silent = dict(params) | {last: {"kernel": 0 * kernel, "bias": bias + 2}}
+    out = np.asarray(model.apply(silent, x))
+    np.testing.assert_allclose(
+        out, np.broadcast_to(bias + 2, (len(x), len(bias))).reshape(out.shape)
+    )
+
+
+@pytest.mark.parametrize("make", [lambda **k: models.from_linen(Linen(), **k),
+                                  lambda **k: models.from_nnx(Nnx, **k)])  # fmt: skip
+@pytest.mark.parametrize("argument", ["first_layer", "readout"])
+def test_paths_are_tuples_of_names(make, argument: str) -> None:
+    assert getattr(make(**{argument: ("first",)}), argument) == ("first",)
+    assert getattr(make(), argument) is None
+    for path in ("first", (), (1,), 3):
+        with pytest.raises(TypeError, match=rf"^from_\w+: {argument} is .*\(\"name\",\)"):
+            make(**{argument: path})
 
 
 @every_model

@@ -373,6 +373,15 @@ def test_recovery_from_an_overflow(name: str) -> None:
 def test_lbfgs_memory_must_be_positive() -> None:
     with pytest.raises(ValueError, match="memory is 0"):
         optimizers.lbfgs(0)
+    for memory in (2.5, True, "10"):
+        with pytest.raises(TypeError, match=r"memory is .*whole number"):
+            optimizers.lbfgs(memory)  # type: ignore
+
+
+@pytest.mark.parametrize("first_step", [0, -1.0, np.nan, np.inf])
+def test_the_first_step_must_be_positive(first_step: float) -> None:
+    with pytest.raises(ValueError, match=f"first_step is {first_step}, must be a finite number"):
+        optimizers.proximal(first_step)
 
 
 @pytest.mark.parametrize("name", OURS)

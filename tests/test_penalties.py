@@ -1,5 +1,7 @@
 """Penalties: what they punish, their gradients and proximal steps, and the messages."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,11 +15,11 @@ from jaxneuro import losses, make_fit, make_inputs, models, penalties
 SHAPE = {"lag": 4, "band": 3}
 GROUPS = np.array(["b", "a", "b", "c", "c", "c", "a", "d", "b", "b", "a", "c"])
 MADE = {
-    "ridge": lambda strength: penalties.ridge(strength),
-    "lasso": lambda strength: penalties.lasso(strength),
-    "group_lasso": lambda strength: penalties.group_lasso(GROUPS, strength),
-    "smooth_lasso": lambda strength: penalties.smooth_lasso(strength, width=0.1),
-    "smoothness": lambda strength: penalties.smoothness("lag", SHAPE, strength),
+    "ridge": penalties.ridge,
+    "lasso": penalties.lasso,
+    "group_lasso": functools.partial(penalties.group_lasso, GROUPS),
+    "smooth_lasso": functools.partial(penalties.smooth_lasso, width=0.1),
+    "smoothness": functools.partial(penalties.smoothness, "lag", SHAPE),
 }
 
 
@@ -115,6 +117,83 @@ def test_where_selects() -> None:
                     penalties.smoothness("a", {"a": 7})):  # fmt: skip
         with pytest.raises(ValueError, match="selects no leaf"):
             penalty.value(params(), {"l2": 1.0, "smooth": 1.0})
+
+
+def everything(path, leaf) -> bool:
+    return True
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_biases_never_are_penalised_whatever_where_says(name: str) -> None:
+    with float64():
+        usual, penalty = MADE[name](0.7), MADE[name](0.7, where=everything)
+        assert float(penalty.value(params(), {})) == float(usual.value(params(), {}))
+        slope = jax.grad(lambda p: penalty.value(p, {}))(params())
+        for layer in slope.values():
+            np.testing.assert_array_equal(layer["bias"], 0)
+        if usual.prox is None:
+            return
+        assert penalty.prox is not None
+        found, wanted = (p.prox(params(), jnp.asarray(0.5), {}) for p in (penalty, usual))
+        trees_close(found, wanted, rtol=0)
+        for layer, before in zip(found.values(), params().values(), strict=True):
+            np.testing.assert_array_equal(layer["bias"], before["bias"])
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_where_that_selects_nothing(name: str) -> None:
+    def biases(path, leaf):
+        return path[-1] == "bias"
+
+    for where in (biases, lambda path, leaf: False):
+        with pytest.raises(ValueError, match=r"selects no leaf .*\(biases never count"):
+            MADE[name](0.7, where=where).value(params(), {})
+
+
+def test_parameters_that_are_one_array() -> None:
+    assert float(penalties.ridge(2.0).value(jnp.ones(3), {})) == 3
+
+
+@pytest.mark.parametrize(
+    ("strength", "error", "message"),
+    [(True, TypeError, "strength is True"), (None, TypeError, "strength is None"),
+     (np.ones(2), TypeError, r"strength is array\(\[1., 1.\]\)"),
+     (jnp.ones(()), TypeError, "strength is Array"), ([0.1], TypeError, r"strength is \[0.1\]"),
+     (1j, TypeError, "strength is 1j"), (-0.5, ValueError, "strength is -0.5"),
+     (np.nan, ValueError, "strength is nan"), (np.inf, ValueError, "strength is inf")],
+)  # fmt: skip
+@pytest.mark.parametrize("name", MADE)
+def test_a_strength_is_a_number_or_a_name(name: str, strength, error, message: str) -> None:
+    remedy = "must be 0 or more" if message.endswith("-0.5") else "must be a .*axes.grid"
+    with pytest.raises(error, match=f"^{name}: {message}.*, {remedy}"):
+        MADE[name](strength)
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("strength", [0, 2, np.float32(0.5), np.int64(3), 0.0])
+def test_strengths_of_any_number_type(name: str, strength) -> None:
+    found = MADE[name](strength).value(params(), {})
+    np.testing.assert_array_equal(found, MADE[name](float(strength)).value(params(), {}))
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("where", ["readout", None, ("readout",)])
+def test_where_is_a_function(name: str, where) -> None:
+    with pytest.raises(TypeError, match=rf"^{name}: where is .*penalties.kernels"):
+        MADE[name](1.0, where=where)
+
+
+def test_other_arguments_are_checked() -> None:
+    for width in (0, -1.0, np.nan):
+        with pytest.raises(ValueError, match=r"^smooth_lasso: width is"):
+            penalties.smooth_lasso(width=width)
+    with pytest.raises(TypeError, match=r"^smooth_lasso: width is 'a'"):
+        penalties.smooth_lasso(width="a")  # type: ignore
+    with pytest.raises(ValueError, match=r"^group_lasso: groups is empty"):
+        penalties.group_lasso([])
+    for features in ([("lag", 4)], {"lag": 4.0}):
+        with pytest.raises(TypeError, match=r"^smoothness: features is .*mapping"):
+            penalties.smoothness("lag", features)  # type: ignore
 
 
 def test_smoothness_needs_its_axis() -> None:

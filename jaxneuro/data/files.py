@@ -5,39 +5,59 @@ import math
 import os
 import zipfile
 import zlib
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from jaxneuro.data.objects import plain_objects
 
 NPZ_LIMIT = 8 * 2**30  # bytes of all arrays of a file, uncompressed
 
 PathLike = str | os.PathLike[str]
 
 
-def read_npz(path: PathLike, limit: int = NPZ_LIMIT) -> dict[str, np.ndarray]:
+def npz_names(path: PathLike) -> tuple[str, ...]:
+    """The names of the fields of an npz file, none of which is read.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: not an npz, or damaged.
+    """
+    path = _existing_npz(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return tuple(_members(archive))
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ValueError(f"{path}: damaged ({error}).") from error
+
+
+def read_npz(
+    path: PathLike, limit: int = NPZ_LIMIT, only: Container[str] | None = None
+) -> dict[str, np.ndarray]:
     """The arrays of an npz file.
 
     Sizes are looked at before anything is unpacked, since half a megabyte of zip can hold
-    gigabytes; pickled objects are refused, since unpickling runs code.
+    gigabytes. Unpickling runs code, and so is never done: of arrays of Python objects, those of
+    strings, bytes, numbers and None are read by other means, and all others are refused.
 
     Args:
       path: the file.
       limit: the most bytes that its arrays together may take in memory.
+      only: names of the fields to read; the others are not looked at. None: all.
 
     Raises:
       FileNotFoundError: no such file.
       ValueError: not an npz, damaged, too large, or an array of objects; file and field are named.
     """
-    path = _existing(path)
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: not an npz file. Write one with np.savez({path.name!r}, x=..).")
+    path = _existing_npz(path)
     try:
         with zipfile.ZipFile(path) as archive:
             fields = {
-                info.filename.removesuffix(".npy"): info
-                for info in archive.infolist()
-                if info.filename.endswith(".npy")
+                name: info
+                for name, info in _members(archive).items()
+                if only is None or name in only
             }
             if (size := sum(info.file_size for info in fields.values())) > limit:
                 raise ValueError(
@@ -47,6 +67,22 @@ def read_npz(path: PathLike, limit: int = NPZ_LIMIT) -> dict[str, np.ndarray]:
             return {name: _npy(archive, info, path, name) for name, info in fields.items()}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"{path}: damaged or encrypted ({error}).") from error
+
+
+def _existing_npz(path: PathLike) -> Path:
+    path = _existing(path)
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: not an npz file. Write one with np.savez({path.name!r}, x=..).")
+    return path
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The fields of an npz by name."""
+    return {
+        info.filename.removesuffix(".npy"): info
+        for info in archive.infolist()
+        if info.filename.endswith(".npy")
+    }
 
 
 def _npy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, name: str) -> np.ndarray:
@@ -62,10 +98,15 @@ def _npy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, name: str)
         except (ValueError, KeyError) as error:
             raise ValueError(f"{path}: field {name!r} is not a plain array ({error}).") from error
         if dtype.hasobject:
-            raise ValueError(
-                f"{path}: field {name!r} holds Python objects, which are never unpickled. Save "
-                "plain numbers: np.asarray(field, dtype=np.float32), padded if ragged."
-            )
+            try:
+                return plain_objects(file.read(), shape)
+            except ValueError as error:
+                raise ValueError(
+                    f"{path}: field {name!r} holds Python objects that are not all strings or "
+                    f"numbers ({error}), which are never unpickled. Save plain numbers, "
+                    "np.asarray(field, dtype=np.float32), padded if ragged, or strings, "
+                    "np.asarray(field, dtype=str)."
+                ) from error
         # numpy reserves what the header claims before it reads, so a lie could exhaust memory.
         if math.prod(shape) * dtype.itemsize != info.file_size - file.tell():
             raise ValueError(f"{path}: field {name!r} does not have the size its header claims.")

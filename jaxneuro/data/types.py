@@ -34,9 +34,11 @@ class Dataset(NamedTuple):
 
     Attributes:
       name: short, for reports.
-      x: (sample, *feature) float32, finite.
-      y: (sample, neuron) or (sample, output) float32, where NaN marks a missing value; or
-        (sample,) int32 class labels 0, 1, ..., with their names in `target_names`.
+      x: (sample, *feature) finite; float64 where the source is finer than float32, since shifting
+        and scaling come before the cast to float32, else float32.
+      y: (sample, neuron) or (sample, output), of float32 or float64 as `x`, where NaN marks a
+        missing value; or, with `categories`, (sample,) int32 class labels 0, 1, ..., with their
+        names in `target_names`.
       groups: (sample,) int32: runs, subjects or blocks; folds do not split one. None: no groups.
       test: (sample,) bool: the held-out part, not to be touched before the score. None: not chosen.
       dt: sampling interval in seconds; the samples are then one time series. None: no order.
@@ -44,6 +46,8 @@ class Dataset(NamedTuple):
       target_names: names of neurons, outputs or classes, or empty.
       licence: terms of the data.
       citation: the papers to cite.
+      categories: whether `y` holds class labels.
+      notes: what was found or decided on the way, each in words for a person.
     """
 
     name: str
@@ -56,3 +60,5 @@ class Dataset(NamedTuple):
     target_names: tuple[str, ...] = ()
     licence: str = ""
     citation: str = ""
+    categories: bool = False
+    notes: tuple[str, ...] = ()

@@ -1,35 +1,37 @@
 """Job 3, neural decoding: neural signals -> movement or mental state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from numpy.typing import ArrayLike
 
-from jaxneuro import losses, metrics, models, optimizers, penalties
-from jaxneuro.fit import Fit, Score, Stop, make_fit
+from jaxneuro import losses, metrics, models, optimizers, origin, penalties
+from jaxneuro.fit import Fit, Stop, make_fit, units
 from jaxneuro.fit.scaling import measure
 from jaxneuro.inputs import make_inputs
 from jaxneuro.linear import ridge
 from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
-from jaxneuro.types import Axis
+from jaxneuro.types import Array, Axis, Closed
 
-SCORES: dict[str, Score] = {
+SCORES: dict[str, Any] = {
     "r2": metrics.r2,
-    "skill": lambda y, prediction, weight: -metrics.mean_squared_error(y, prediction, weight),
+    "mean_squared_error": metrics.mean_squared_error,
 }
-"""Held-out scores of each output. "skill", minus the mean squared error, chooses: its mean over
-folds counts every sample alike, where R² would let a fold with little movement decide."""
+"""Held-out scores of each output. The mean squared error chooses: its mean over folds counts every
+sample alike, where R² would let a fold with little movement decide."""
 
 
 def linear_decoder(outputs: int) -> Fit:
-    """The seed article's linear decoder, section 5.3: ½ mean squared error (its eq. 4.3) by
-    L-BFGS; strength "l2". Its exact twin is `exact_linear`."""
+    """The seed article's linear decoder, section 5.3 (started at zero): ½ mean squared error (its
+    eq. 4.3) by L-BFGS; strength "l2" on the weights of standardised features and outputs, for each output as
+    if it were the only one. Its exact twin is `exact_linear`."""
     return make_fit(
-        models.linear_decoder(outputs),
+        models.linear(outputs),
         losses.half_squared_error,
         optimizers.lbfgs(),
         penalties.ridge(),
@@ -37,6 +39,7 @@ def linear_decoder(outputs: int) -> Fit:
         scores=SCORES,
         standardise=True,
         precondition=True,
+        relative=True,
     )
 
 
@@ -45,19 +48,15 @@ def mlp(
 ) -> Fit:
     """Perceptron trained by Adam on minibatches, its step size falling to zero on a cosine; "l2",
     "learning_rate"."""
-
-    def optimizer(hyper):
-        schedule = optax.cosine_decay_schedule(1.0, steps)
-        return optax.chain(optax.adam(hyper["learning_rate"]), optax.scale_by_schedule(schedule))
-
     return make_fit(
         models.mlp(hidden, outputs),
         losses.half_squared_error,
-        optimizer,
+        Closed(_adam, (steps,)),
         penalties.ridge(),
         Stop(max_steps=steps, gradient=0, plateau=0),
         scores=SCORES,
         standardise=True,
+        relative=True,
         batch=batch,
     )
 
@@ -69,22 +68,27 @@ def decode(
     splits: NestedSplits,
     grid: Sequence[Axis],
     *,
+    score: str | None = None,
     seed: int = 0,
     **options: Any,
 ) -> Search:
     """Fits a decoder of all outputs, its hyper-parameters chosen on inner folds.
 
     Args:
-      fit: from this module, or any other with a score "skill".
+      fit: from this module, or any other.
       x: (sample, *feature) neural signals.
       y: (sample, output) movement or state.
       splits: what is held out and how the rest is split.
       grid: from `axes.grid`.
+      score: which held-out score chooses; None: "mean_squared_error" if the fit has it, or its only
+        one.
       seed: of the fits' random numbers.
       options: handed to `crossval.search`: `refit_axes=[axes.seeds(5)]`, lanes, progress, ...
     """
     inputs = make_inputs(x, y, key=seed)
-    return search(fit, inputs, (), splits, grid, score="skill", **options)
+    if score is None and "mean_squared_error" in dict(fit.better):
+        score = "mean_squared_error"
+    return search(fit, inputs, (), splits, grid, score=score, **options)
 
 
 def shifted(y: ArrayLike, shifts: Axis, index: int) -> np.ndarray:
@@ -94,27 +98,40 @@ def shifted(y: ArrayLike, shifts: Axis, index: int) -> np.ndarray:
 
 
 def exact_linear(x: ArrayLike, y: ArrayLike, splits: NestedSplits, l2: np.ndarray):
-    """The ridge solution of each outer fold's training samples, at the `l2` (outer,) chosen.
+    """The ridge solution of each outer fold's training samples, at the `l2` (outer,) chosen; each
+    output on the samples where it is not missing (NaN).
 
     Returns:
       predictions (outer, sample, output) and objectives (outer,), to hold `linear_decoder` against:
-      ½ mean squared error plus ½·l2·Σ of the squared weights of the standardised features.
+      the mean over outputs of ½ mean squared error plus ½·l2·Σ of the squared weights of the
+      standardised features, in units of each output's variance.
     """
     inputs = make_inputs(x, y)
     flat = inputs.x.reshape(inputs.x.shape[0], -1)
-
-    def solve(weight, strength):
-        scale = measure(flat, weight)
-        z = (flat - scale.mean) * scale.gain
-        with jax.default_matmul_precision("highest"):
-            kernel, bias = ridge(z, inputs.y, weight, strength)
-            prediction = z @ kernel + bias
-        errors = losses.half_squared_error(prediction, inputs.y)
-        penalty = 0.5 * strength * (kernel**2).sum()
-        return prediction, losses.weighted_mean(errors, weight) + penalty
-
     solved = [
-        jax.jit(solve)(weight, strength)
+        _solve(flat, inputs.y, weight, strength)
         for weight, strength in zip(splits.train[:, -1], np.asarray(l2, np.float32), strict=True)
     ]
-    return np.stack([p for p, _ in solved]), np.array([float(o) for _, o in solved])
+    predictions = np.stack([origin.undo(p, inputs.y_origin) for p, _ in solved])
+    return predictions, np.array([float(o) for _, o in solved])
+
+
+@jax.jit
+def _solve(x: Array, y: Array, weight: Array, l2: Array) -> tuple[Array, Array]:
+    there = ~jnp.isnan(y)
+    weight = jnp.where(there.any(axis=1), weight, 0)
+    scale, own = measure(x, weight), units.measure(y, weight, True)
+    z, target = (x - scale.mean) * scale.gain, jnp.where(there, units.standard(y, own), 0)
+    each = weight[:, None] * there
+    with jax.default_matmul_precision("highest"):
+        kernel, bias = ridge(z, target, each, l2)
+        prediction = z @ kernel + bias
+    total = each.sum(axis=0)
+    errors = losses.half_squared_error(prediction, target)
+    objective = (each * errors).sum(axis=0) / total + 0.5 * l2 * (kernel**2).sum(axis=0)
+    return prediction * own.spread + own.centre, jnp.nanmean(objective)
+
+
+def _adam(steps: int, hyper: Mapping[str, Array]) -> Any:
+    schedule = optax.cosine_decay_schedule(1.0, steps)
+    return optax.chain(optax.adam(hyper["learning_rate"]), optax.scale_by_schedule(schedule))

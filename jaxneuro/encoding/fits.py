@@ -1,6 +1,6 @@
 """Job 1, neuron activity prediction: stimulus -> firing, every neuron at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,19 +14,36 @@ from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Array, Axis
 
-COUNTS: dict[str, Score] = {
+_LEAST = 0.01  # of the mean count: what a model of squared error predicts at least
+
+
+def _bits_per_spike(y: Array, rate: Array, weight: Array) -> Array:
+    return metrics.bits_per_spike(y, _raised(y, rate, weight), weight)
+
+
+def _deviance(y: Array, rate: Array, weight: Array) -> Array:
+    return metrics.poisson_deviance(y, _raised(y, rate, weight), weight)
+
+
+COUNTS: dict[str, Any] = {
     "correlation": metrics.correlation,
-    "bits_per_spike": lambda y, rate, weight: metrics.bits_per_spike(y, _positive(rate), weight),
+    "bits_per_spike": _bits_per_spike,
+    "deviance": Score(_deviance, higher_is_better=False),
 }
-"""Held-out scores of spike counts. A model of squared error may predict rates below zero: for
-bits per spike they are raised to 0.001 spikes a bin."""
+"""Held-out scores of spike counts; the Poisson deviance chooses. A model of squared error may
+predict rates below zero: for bits and deviance they are raised to a hundredth of the mean count."""
 
-TRACES: dict[str, Score] = {"correlation": metrics.correlation, "r2": metrics.r2}
-"""Held-out scores of continuous responses."""
+TRACES: dict[str, Any] = {
+    "correlation": metrics.correlation,
+    "r2": metrics.r2,
+    "mean_squared_error": metrics.mean_squared_error,
+}
+"""Held-out scores of continuous responses; the mean squared error chooses."""
 
 
-def linear(scores: dict[str, Score] | None = None) -> Fit:
-    """Ridge regression of each response: ½ mean squared error, L-BFGS; strength "l2"."""
+def linear(scores: Mapping[str, Any] | None = None) -> Fit:
+    """Ridge regression of each response: ½ mean squared error, L-BFGS; strength "l2" on the weights
+    of standardised features and responses: 1 shrinks about by half, whatever the units."""
     return make_fit(
         models.linear(),
         losses.half_squared_error,
@@ -36,11 +53,14 @@ def linear(scores: dict[str, Score] | None = None) -> Fit:
         scores=scores or TRACES,
         standardise=True,
         precondition=True,
+        relative=True,
     )
 
 
-def poisson_glm(scores: dict[str, Score] | None = None) -> Fit:
-    """Poisson GLM with log link (Truccolo 2005, J. Neurophysiol. 93:1074), L-BFGS; "l2"."""
+def poisson_glm(scores: Mapping[str, Any] | None = None) -> Fit:
+    """Poisson GLM with log link (Truccolo 2005, J. Neurophysiol. 93:1074), L-BFGS; "l2" on
+    the weights of standardised features, relative to the neuron's mean count: a strength means the
+    same for a neuron of 0.1 and of 100 spikes a second."""
     return make_fit(
         models.linear(),
         losses.poisson,
@@ -50,11 +70,12 @@ def poisson_glm(scores: dict[str, Score] | None = None) -> Fit:
         scores=scores or COUNTS,
         standardise=True,
         precondition=True,
+        relative=True,
     )
 
 
 def mlp(
-    hidden: Sequence[int] = (32,), steps: int = 200, scores: dict[str, Score] | None = None
+    hidden: Sequence[int] = (32,), steps: int = 200, scores: Mapping[str, Any] | None = None
 ) -> Fit:
     """Perceptron (tanh) of responses under ½ squared error, L-BFGS; "l2" on all its weights."""
     return make_fit(
@@ -65,11 +86,12 @@ def mlp(
         Stop(max_steps=steps, gradient=1e-4),
         scores=scores or TRACES,
         standardise=True,
+        relative=True,
     )
 
 
 def poisson_mlp(
-    hidden: Sequence[int] = (32,), steps: int = 200, scores: dict[str, Score] | None = None
+    hidden: Sequence[int] = (32,), steps: int = 200, scores: Mapping[str, Any] | None = None
 ) -> Fit:
     """Perceptron (tanh) of log-rates under Poisson loss, L-BFGS; "l2" on all its weights."""
     return make_fit(
@@ -80,21 +102,28 @@ def poisson_mlp(
         Stop(max_steps=steps, gradient=1e-4),
         scores=scores or COUNTS,
         standardise=True,
+        relative=True,
     )
 
 
-def article_mlp(hidden: int = 32, steps: int = 1000, scores: dict[str, Score] | None = None) -> Fit:
+def article_mlp(
+    hidden: int = 32, steps: int = 1000, scores: Mapping[str, Any] | None = None
+) -> Fit:
     """The seed article's network and training, section 5.1: squared error and plain gradient
     descent on all samples, "learning_rate"; with "l2", 0 for the article's own."""
     return make_fit(
         models.neuron_mlp(hidden),
         losses.squared_error,
-        lambda hyper: optax.sgd(hyper["learning_rate"]),
+        _descent,
         penalties.ridge(),
         Stop(max_steps=steps, gradient=0, plateau=0),
         scores=scores or COUNTS,
         standardise=True,
     )
+
+
+def _descent(hyper: Mapping[str, Array]) -> Any:
+    return optax.sgd(hyper["learning_rate"])
 
 
 def encode(
@@ -104,7 +133,7 @@ def encode(
     splits: NestedSplits,
     grid: Sequence[Axis],
     *,
-    score: str,
+    score: str | None = None,
     seed: int = 0,
     **options: Any,
 ) -> Search:
@@ -116,16 +145,23 @@ def encode(
       y: (sample, neuron); NaN marks missing samples of a neuron.
       splits: what is held out and how the rest is split.
       grid: from `axes.grid`.
-      score: which held-out score chooses.
+      score: which held-out score chooses; None: "deviance" or "mean_squared_error", whichever the
+        fit has, or its only one.
       seed: of the fits' random numbers.
       options: handed to `crossval.search`: refit_axes, lanes, progress, ...
     """
     inputs = make_inputs(x, y, key=seed)
     if inputs.y.ndim != 2:
         raise ValueError(f"y has shape {inputs.y.shape}: encode takes (sample, neuron)")
+    names = [name for name, _ in fit.better]
+    if score is None:
+        score = next((n for n in ("deviance", "mean_squared_error") if n in names), None)
     neurons = [axes.targets(inputs.y.shape[1], name="neuron")]
     return search(fit, inputs, neurons, splits, grid, score=score, **options)
 
 
-def _positive(rate: Array) -> Array:
-    return jnp.maximum(rate, 1e-3)
+def _raised(y: Array, rate: Array, weight: Array) -> Array:
+    weight = weight.reshape(-1, *[1] * (y.ndim - 1))
+    there = (weight > 0) & ~jnp.isnan(y)
+    mean = jnp.where(there, weight * y, 0).sum(axis=0) / jnp.where(there, weight, 0).sum(axis=0)
+    return jnp.maximum(rate, _LEAST * mean)

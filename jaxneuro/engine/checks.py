@@ -15,22 +15,38 @@ from jaxneuro.fit import Fit
 from jaxneuro.types import Axis, Inputs
 
 
-def check_axes(inputs: Inputs, axes: Sequence[Axis]) -> Inputs:
+def check_axes(inputs: Inputs, axes: Sequence[Axis], one_x: bool = False) -> Inputs:
     """The inputs of one fit; outer axes are applied to the arrays, the others to shapes only.
+
+    Args:
+      inputs: of all fits.
+      axes: in the order in which they apply.
+      one_x: no axis but an outer one may change `x`.
 
     Raises:
       ValueError: names the axis that does not go with the inputs.
     """
     index = jax.ShapeDtypeStruct((), np.int32)
     for axis in axes:
+        kept: list[bool] = []
+
+        def select(inputs, index, axis=axis, kept=kept):
+            made = axis.select(inputs, index)
+            kept.append(getattr(made, "x", None) is inputs.x)
+            return made
+
         try:
-            made = axis.select(inputs, 0) if axis.outer else jax.eval_shape(
-                axis.select, inputs, index
-            )  # fmt: skip
+            made = select(inputs, 0) if axis.outer else jax.eval_shape(select, inputs, index)
         except Exception as error:
             raise ValueError(f"axis {axis.name!r}: {error}") from error
         if not isinstance(made, Inputs):
             raise ValueError(f"axis {axis.name!r}: select returns {type(made)}, must be Inputs")
+        if one_x and not axis.outer and not kept[-1]:
+            raise ValueError(
+                f"axis {axis.name!r} changes x, and this fit has precondition=True, which takes "
+                "one covariance of x for all fits: use a fit with precondition=False, or "
+                "outer=True for the axis"
+            )
         inputs = made
     return inputs
 
@@ -45,7 +61,8 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
       ValueError: names the field, the place and the value.
     """
     first = check_axes(inputs, [axis for axis in axes if axis.outer])
-    check_axes(first, [axis for axis in axes if not axis.outer])
+    check_axes(first, [axis for axis in axes if not axis.outer], one_x=fit.precondition)
+    _check_origins(fit, inputs)
     y = np.asarray(inputs.y)
     loss = fit.loss
     valid = np.asarray(loss.valid(jnp.asarray(y)))
@@ -70,6 +87,30 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
         warnings.warn(told, stacklevel=3)
     if loss.labels:
         _check_labels(fit, inputs, first.x, y, samples)
+
+
+def _check_origins(fit: Fit, inputs: Inputs) -> None:
+    """What float32 could not hold was shifted or scaled: can the loss and the model have it so?"""
+    if inputs.y_origin is not None:
+        if not fit.loss.equivariant:
+            raise ValueError(
+                "y holds values that float32 cannot (too large, too small, or too far from 0 for "
+                f"how little they vary), and the loss takes {fit.loss.expects} as they are: "
+                "rescale y"
+            )
+        if np.any(np.asarray(inputs.y_origin.exponent)):
+            warnings.warn(
+                "y holds values beyond float32 and is fitted in units of a power of two: scores "
+                "and losses that have a unit are in it; parameters and predictions are not",
+                stacklevel=4,
+            )
+    if inputs.x_origin is not None and fit.model.first_layer is None:
+        warnings.warn(
+            "x was shifted or scaled, since float32 cannot hold it, and this model has no dense "
+            "first layer to fold that back into: its parameters are for the changed x; predict by "
+            "fits.predict(x), which takes x as it was given",
+            stacklevel=4,
+        )
 
 
 def _check_labels(fit: Fit, inputs: Inputs, x: Any, y: np.ndarray, samples: int) -> None:

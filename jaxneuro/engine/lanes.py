@@ -3,14 +3,17 @@
 import itertools
 import math
 import time
+import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 
-import jaxneuro
+from jaxneuro.axes import unchanged
 from jaxneuro.engine import checks
 from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.planner import Plan, available_bytes, plan_lanes, whole_vectors
@@ -18,9 +21,10 @@ from jaxneuro.engine.programs import Engine, Lanes, get_engine, selects_of
 from jaxneuro.engine.results import Results
 from jaxneuro.engine.store import Store, fingerprint
 from jaxneuro.fit import Fit
-from jaxneuro.fits import Fits
+from jaxneuro.fits import Fits, to_raw
 from jaxneuro.inputs import make_key
-from jaxneuro.types import Axis, Device, Inputs
+from jaxneuro.types import Axis, Device, Inputs, Warned
+from jaxneuro.version import __version__ as version
 
 _FEW = 4  # fits on a device that are not worth a plan
 
@@ -60,6 +64,7 @@ def fit_many(
 
     Raises:
       ValueError: bad input, named with its field and fit, before the work starts.
+      Interrupted: by Ctrl-C; says what is safe and how to go on.
     """
     if keep not in ("all", "scores"):
         raise ValueError(f'keep is {keep!r}: "all" or "scores"')
@@ -105,9 +110,47 @@ def fit_many(
         for indices, members in groups:
             own = engine.place(fit.prepare(_outer_inputs(inputs, outer, indices)))
             lanes_now = _run_group(engine, own, selects, chosen, members, results, pace, lanes_now)
+    except KeyboardInterrupt:
+        raise Interrupted(int(results.done.sum()), len(chosen), out) from None
     finally:
         results.flush()
-    return _assemble(results, axes, chosen, rows is None, engine, begun, compile_seconds)
+    found = _assemble(fit, results, axes, chosen, rows is None, engine, begun, compile_seconds)
+    found = _in_raw_units(found, fit, inputs)
+    _tell_unscored(found)
+    return found
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in the midst of many fits."""
+
+    def __init__(self, done: int, fits: int, out: Any):
+        if out is None:
+            told = "none is kept: with out=FOLDER they are, and the same call goes on from there"
+        else:
+            told = f"they are safe in {out}: the same call goes on from there, to the same bits"
+        super().__init__(f"stopped after {done} of {fits} fits; {told}")
+
+
+def _in_raw_units(found: Fits, fit: Fit, inputs: Inputs) -> Fits:
+    """Parameters for the raw `x` and `y`, where these were shifted or scaled for float32."""
+    if inputs.x_origin is None and found.y_origin is None:
+        return found
+    x_origin = jax.tree.map(np.asarray, inputs.x_origin)
+    params = found.params and to_raw(fit, found.params, x_origin, found.y_origin)
+    return replace(found, params=params, x_origin=x_origin)
+
+
+def _tell_unscored(found: Fits) -> None:
+    """Scores that are NaN because nothing was there to score, where other fits have theirs."""
+    unscored = found.warning == Warned.NOT_SCORED
+    if unscored.any() and not unscored.all():
+        row = found.rows[np.flatnonzero(unscored.ravel())[0]]
+        first = ", ".join(f"{a.name} {i}" for a, i in zip(found.row_axes, row, strict=True))
+        warnings.warn(
+            f"{int(unscored.sum())} of {len(found)} fits have no held-out value, the first is "
+            f"{first}: their scores are NaN (folds that reach into padding or missing values)",
+            stacklevel=3,
+        )
 
 
 def plan(
@@ -175,13 +218,13 @@ def _run_group(
     return lanes
 
 
-def _assemble(results, axes, rows, product, engine, begun, compile_seconds) -> Fits:
+def _assemble(fit, results, axes, rows, product, engine, begun, compile_seconds) -> Fits:
     shape = tuple(axis.size for axis in axes) if product else (len(rows),)
     leaves = [leaf.reshape((*shape, *leaf.shape[1:])) for leaf in results.leaves]
     found = jax.tree.unflatten(results.structure, leaves)
     moved = float((found.steps.ravel()[~results.resumed] + 1).sum())
     return Fits(
-        axes=tuple(axes) if product else (Axis("row", len(rows), lambda inputs, i: inputs),),
+        axes=tuple(axes) if product else (Axis("row", len(rows), unchanged),),
         params=found.params,
         status=found.status,
         warning=found.warning,
@@ -195,6 +238,8 @@ def _assemble(results, axes, rows, product, engine, begun, compile_seconds) -> F
         compile_seconds=compile_seconds,
         run_seconds=time.perf_counter() - begun - compile_seconds,
         useful=min(1.0, moved / results.lane_steps) if results.lane_steps else math.nan,
+        fit=fit,
+        y_origin=found.y_origin,
     )
 
 
@@ -204,7 +249,7 @@ def flatten_axes(axes: Iterable[Axis | Iterable[Axis]]) -> list[Axis]:
     for entry in [axes] if isinstance(axes, Axis) else axes:
         if isinstance(entry, str) or not isinstance(entry, Iterable):
             raise ValueError(f"axes: {entry!r} is no axis; take them from jaxneuro.axes")
-        flat.extend([entry] if isinstance(entry, Axis) else flatten_axes(entry))
+        flat.extend([_on_device(entry)] if isinstance(entry, Axis) else flatten_axes(entry))
     for axis in flat:
         if axis.size < 1:
             raise ValueError(f"axis {axis.name!r}: size is {axis.size}, must be at least 1")
@@ -215,6 +260,14 @@ def flatten_axes(axes: Iterable[Axis | Iterable[Axis]]) -> list[Axis]:
     if any(a.outer and not b.outer for b, a in itertools.pairwise(flat)):
         raise ValueError(f"axes: outer axes come first; the order is {names}")
     return flat
+
+
+def _on_device(axis: Axis) -> Axis:
+    """NumPy arrays among the leaves of `select` cannot be indexed by a traced number."""
+    if axis.outer or not isinstance(axis.select, Partial):
+        return axis
+    arrays = jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, np.ndarray) else a, axis.select)
+    return axis._replace(select=arrays)
 
 
 def _rows(axes: Sequence[Axis], rows) -> np.ndarray:
@@ -265,7 +318,7 @@ def _run_facts(fit, inputs, axes, rows, lanes, keep) -> dict:
         for a in selects if hasattr(a, "dtype")
     ]  # fmt: skip
     return {
-        "jaxneuro": jaxneuro.__version__,
+        "jaxneuro": version,
         "jax": jax.__version__,
         "device": jax.local_devices()[0].device_kind,
         "axes": [[axis.name, axis.size] for axis in axes],

@@ -201,20 +201,26 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
 
     def lowered(function, in_specs, out_specs, *arguments, donate=()):
         mapped = compat.per_device(function, mesh, in_specs, out_specs)
-        program = jax.jit(mapped, donate_argnums=donate).lower(*arguments)
-        if len(devices) > 1 and devices[0].platform == "cpu" and "lapack" in program.as_text():
-            raise ValueError(
-                "a model, loss or axis calls LAPACK (a decomposition or a solver), and XLA can "
-                "wait for ever when several CPU devices do so: use devices=jax.devices()[:1]"
-            )
-        return program
+        return jax.jit(mapped, donate_argnums=donate).lower(*arguments)
 
     three = (whole, split, whole), (split, split, split)
     programs = [lowered(advance, *three, on_all[0], blanks, count, donate=(1,))]
+    in_turn = False
     if not only_advance:
         six = (whole, whole, split, split, split, split), split
         programs.append(lowered(start, *six, *on_all, rows, flags, flags, blanks, donate=(5,)))
         programs.append(lowered(finish, (whole, split), split, on_all[0], blanks))
+        in_turn = _calls_lapack(programs[1], devices)
+        if in_turn:  # an orthogonal initialiser, say: on one device, whose lanes stand for all
+            arguments = jax.tree.map(_shape_of, (*on_all, rows, flags, flags, blanks))
+            programs[1] = jax.jit(start).lower(*arguments[:2], *_parts(arguments[2:], lanes))
+    for program in programs[:: 2 if in_turn else 1]:
+        if _calls_lapack(program, devices):
+            raise ValueError(
+                "a step of this model, loss or axis calls LAPACK (a decomposition or a solver), "
+                "and XLA can wait for ever when several CPU devices do so: use "
+                "devices=jax.devices()[:1]"
+            )
     # A program that is only weighed need not be fast: unoptimised, its buffers are the same.
     hasty = only_advance and devices[0].platform == "cpu"
     options = {"xla_backend_optimization_level": 0} if hasty else None
@@ -231,7 +237,7 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
 
     return Engine(
         advance=built[0],
-        start=built[1 % len(built)],  # `only_advance`: never called
+        start=_in_turn(built[1], lanes, sharded) if in_turn else built[1 % len(built)],
         finish=built[-1],
         blank=blank,
         place=place,
@@ -240,6 +246,33 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
         compile_seconds=time.perf_counter() - begun,
         temporary_bytes=scratch,
     )
+
+
+def _calls_lapack(program: Any, devices: Sequence[Device]) -> bool:
+    several = len(devices) > 1 and devices[0].platform == "cpu"
+    return several and "lapack" in program.as_text()
+
+
+def _parts(shapes: Any, lanes: int) -> Any:
+    """The shapes of one device's lanes, of those of all devices'."""
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct((lanes, *a.shape[1:]), a.dtype), shapes)
+
+
+def _in_turn(program: Callable, lanes: int, sharding: NamedSharding) -> Callable:
+    """`start` by a program of one device, run for each device's lanes in turn: the same bits."""
+
+    def start(inputs, selects, *by_lane):
+        shared = jax.tree.map(np.asarray, _pack((inputs, selects)))
+        shared = _unpack(shared, (inputs, selects))
+        by_lane = jax.tree.map(np.asarray, by_lane)
+        total = len(by_lane[0])
+        made = []
+        for first in range(0, total, lanes):
+            part = jax.tree.map(lambda a, at=first: a[at : at + lanes], by_lane)
+            made.append(jax.tree.map(np.asarray, program(*shared, *part)))
+        return jax.device_put(jax.tree.map(lambda *a: np.concatenate(a), *made), sharding)
+
+    return start
 
 
 class _Layout(NamedTuple):

@@ -1,13 +1,17 @@
 """Results as they come: arrays on the host, chunks on the disk, progress on stderr."""
 
+import os
+import signal
 import sys
+import threading
 import time
+import weakref
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxneuro.engine.store import Store
+from jaxneuro.engine.store import Store, StoreError
 
 _CHUNK_SECONDS = 10.0  # results wait at most so long for the disk
 
@@ -24,7 +28,7 @@ class Results:
         self.names = [jax.tree_util.keystr(path) for path in paths]
         self.done = np.zeros(fits, bool)
         self.resumed = np.zeros(fits, bool)
-        self.unwritten: list[int] = []
+        self.stored = np.zeros(fits, bool)
         self.store: Store | None = None
         self.lane_steps, self.devices = 0, devices
         self.progress = sys.stderr.isatty() if progress is None else progress
@@ -34,28 +38,42 @@ class Results:
         return result if self.params else result._replace(params=None)
 
     def resume(self, store: Store) -> None:
+        """Takes what is in the store, and writes there from now on, until `flush`."""
+        named = dict(zip(self.names, self.leaves, strict=True))
+        try:
+            for chunk in store.chunks(named):
+                for name, leaf in named.items():
+                    leaf[chunk["fit"]] = chunk[name]
+                self.done[chunk["fit"]] = True
+        except BaseException:
+            store.close()
+            raise
         self.store = store
-        for chunk in store.chunks():
-            for leaf, name in zip(self.leaves, self.names, strict=True):
-                leaf[chunk["fit"]] = chunk[name]
-            self.done[chunk["fit"]] = True
-        self.resumed = self.done.copy()
+        self.resumed, self.stored = self.done.copy(), self.done.copy()
+        _heed_sigterm(self)
 
     def add(self, fits: np.ndarray, found: Any) -> None:
         for leaf, new in zip(self.leaves, jax.tree.leaves(found), strict=True):
             leaf[fits] = new
-        self.done[fits] = True
-        if self.store is not None:
-            self.unwritten.extend(int(i) for i in fits)
-            if time.monotonic() - self.written > _CHUNK_SECONDS:
-                self.flush()
+        self.done[fits] = True  # after their values: a signal may call for a chunk at any moment
+        if time.monotonic() - self.written > _CHUNK_SECONDS:
+            self._write()
 
     def flush(self) -> None:
-        if self.store is not None and self.unwritten:
-            fits = np.asarray(sorted(self.unwritten))
+        """Writes what waits and lets go of the store: the last call, however the run ended."""
+        try:
+            self._write()
+        finally:
+            _heed_sigterm_no_more(self)
+            if self.store is not None:
+                self.store.close()
+
+    def _write(self) -> None:
+        fits = np.flatnonzero(self.done & ~self.stored)
+        if self.store is not None and fits.size:
             parts = {n: a[fits] for n, a in zip(self.names, self.leaves, strict=True)}
             self.store.append({"fit": fits, **parts})
-            self.unwritten.clear()
+            self.stored[fits] = True
         self.written = time.monotonic()
 
     def show(self, pending: int) -> None:
@@ -69,3 +87,37 @@ class Results:
         end = "\n" if done == fits else ""
         sys.stderr.write(f"\r{done}/{fits} fits, {rate:.3g} a second, {left}\x1b[K{end}")
         sys.stderr.flush()
+
+
+_open: "weakref.WeakKeyDictionary[Results, int]" = weakref.WeakKeyDictionary()  # and their process
+
+
+def _heed_sigterm(results: Results) -> None:
+    """Batch systems send SIGTERM some seconds before they kill: by default, nothing is flushed.
+
+    Only where nobody else heeds it: of several processes, JAX's own preemption service does.
+    """
+    if threading.current_thread() is not threading.main_thread() or jax.process_count() > 1:
+        return
+    if signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, _on_sigterm):
+        _open[results] = os.getpid()
+        signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def _heed_sigterm_no_more(results: Results) -> None:
+    heeded = _open.pop(results, None) is not None
+    if heeded and not _open and signal.getsignal(signal.SIGTERM) is _on_sigterm:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _on_sigterm(number: int, _: Any) -> None:
+    """Writes what waits, and ends the process as SIGTERM would have."""
+    try:
+        for results, process in list(_open.items()):
+            if process == os.getpid():  # not in a fork, which has its parent's results
+                results._write()
+    except StoreError as error:
+        sys.stderr.write(f"\n{error}\n")
+    finally:
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)

@@ -1,5 +1,12 @@
-"""One fit as pure functions: objective, stopping, scaling, preconditioning, minibatches."""
+"""One fit as pure functions.
 
-from jaxneuro.fit.make import Fit, FitState, Score, Stop, clean, make_fit
+`objective` (parameters -> prediction -> loss and penalties), `verdict` (when a fit ends) and
+`make` (the step that joins them with the optimizer); `scaling`, `units` and `precondition` are the
+coordinates it is fitted in.
+"""
+
+from jaxneuro.fit.make import Fit, FitState, clean, make_fit
+from jaxneuro.fit.verdict import Stop
+from jaxneuro.metrics import Score
 
 __all__ = ["Fit", "FitState", "Score", "Stop", "clean", "make_fit"]

@@ -7,7 +7,6 @@ millions: with every penalty and optimizer, standardised or not, and for every s
 moments (mean squared error, R², correlation). The moments are taken in double precision.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +16,7 @@ import numpy as np
 from jaxneuro.axes import subjects
 from jaxneuro.fit import Fit, FitState
 from jaxneuro.splits import Splits
-from jaxneuro.types import Axis, Inputs
+from jaxneuro.types import Axis, Closed, Inputs
 
 
 class Condensed(NamedTuple):
@@ -78,16 +77,14 @@ def condense(fit: Fit, inputs: Inputs, splits: Splits, name: str = "fold") -> Co
     return Condensed(_of_first(fit, rows), condensed, axis)
 
 
-@functools.lru_cache(maxsize=32)
 def _of_first(fit: Fit, rows: int) -> Fit:
-    """The fit whose steps see the first `rows` samples; the same object again, so that nothing is
-    compiled twice."""
+    """The fit whose steps see the first `rows` samples."""
+    return fit._replace(step=Closed(_step_first, (fit, rows)))
 
-    def step(inputs: Inputs, state: FitState) -> FitState:
-        names = ("x", "y", "weight", "held_out", "validation")
-        return fit.step(inputs._replace(**{n: getattr(inputs, n)[:rows] for n in names}), state)
 
-    return fit._replace(step=step)
+def _step_first(fit: Fit, rows: int, inputs: Inputs, state: FitState) -> FitState:
+    names = ("x", "y", "weight", "held_out", "validation")
+    return fit.step(inputs._replace(**{n: getattr(inputs, n)[:rows] for n in names}), state)
 
 
 def _samples_of_moments(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxneuro.inputs import make_inputs
+from jaxneuro.linear.columns import centred, groups, precision, rounded
 from jaxneuro.splits import Splits
 from jaxneuro.types import Array
 
@@ -16,7 +16,7 @@ _BLOCK = 256  # targets whose predictions are made at a time: they stay in the c
 
 
 class RidgeSearch(NamedTuple):
-    """What `ridge_search` found, for P penalties.
+    """What `ridge_search` found, for P penalties; float64.
 
     Attributes:
       l2: (target,) the penalty of least held-out error, each target its own.
@@ -24,79 +24,138 @@ class RidgeSearch(NamedTuple):
       errors: (P, target) mean squared error of held-out samples, averaged over folds.
     """
 
-    l2: Array
-    kernel: Array
-    bias: Array
-    errors: Array
+    l2: np.ndarray
+    kernel: np.ndarray
+    bias: np.ndarray
+    errors: np.ndarray
 
 
 def ridge(x: Array, y: Array, weight: Array, l2: Array) -> tuple[Array, Array]:
     """Minimises ½·Σ w(ŷ - y)²/Σ w + ½·l2·Σ kernel², ŷ = x·kernel + bias, exactly.
 
-    The objective of `losses.half_squared_error` with `penalties.ridge`; with scikit-learn's
-    `Ridge`, alpha = l2·Σ w. By the normal equations where features are fewer than samples, else by
-    the dual's (Hastie, Tibshirani & Friedman 2009, §3.4.1, 18.3.5): use float64 where l2 is tiny.
+    That is for each output alone, Σ kernel² over its features: `losses.half_squared_error` with
+    `penalties.ridge` of one output. One fit of K outputs takes the *mean* of their losses, and so
+    the same kernels with `penalties.ridge` of l2 / K. With scikit-learn's `Ridge`, alpha = l2·Σ w.
+    By the normal equations where features are fewer than samples, else by the dual's (Hastie,
+    Tibshirani & Friedman 2009, §3.4.1, 18.3.5): use float64 where l2 is tiny.
 
     Args:
-      x: (sample, *feature), flattened.
-      y: (sample,) or (sample, output).
-      weight: (sample,).
+      x: (sample, *feature), flattened; finite.
+      y: (sample,) or (sample, output). Of no influence where its weight is 0, NaN included.
+      weight: (sample,), or the shape of `y`: each output is then solved with its own.
       l2: scalar, above 0.
 
     Returns:
-      kernel (feature,) or (feature, output), and bias () or (output,).
+      kernel (feature,) or (feature, output), and bias () or (output,): NaN for an output without
+      weight, or with NaN where it has weight.
     """
     x = x.reshape(x.shape[0], -1)
-    share = weight / weight.sum()
-    mean_x, mean_y = share @ x, share @ y
-    root = jnp.sqrt(share)
-    centred = (x - mean_x) * root[:, None]
-    target = (y - mean_y) * (root if y.ndim == 1 else root[:, None])
-    samples, features = x.shape
-    if features <= samples:
-        gram = centred.T @ centred + l2 * jnp.eye(features, dtype=x.dtype)
-        kernel = jnp.linalg.solve(gram, centred.T @ target)
-    else:
-        gram = centred @ centred.T + l2 * jnp.eye(samples, dtype=x.dtype)
-        kernel = centred.T @ jnp.linalg.solve(gram, target)
-    return kernel, mean_y - mean_x @ kernel
+    if weight.ndim > 1:
+        return jax.vmap(_solve, in_axes=(None, 1, 1, None), out_axes=(1, 0))(x, y, weight, l2)
+    return _solve(x, y, weight, l2)
+
+
+def _solve(x: Array, y: Array, weight: Array, l2: Array) -> tuple[Array, Array]:
+    by_sample = weight if y.ndim == 1 else weight[:, None]
+    y = jnp.where(by_sample > 0, y, 0)
+    with jax.default_matmul_precision("highest"):
+        share = weight / weight.sum()
+        mean_x, mean_y = share @ x, share @ y
+        root = jnp.sqrt(share)
+        centred = (x - mean_x) * root[:, None]
+        target = (y - mean_y) * (root if y.ndim == 1 else root[:, None])
+        samples, features = x.shape
+        if features <= samples:
+            gram = centred.T @ centred + l2 * jnp.eye(features, dtype=x.dtype)
+            kernel = jnp.linalg.solve(gram, centred.T @ target)
+        else:
+            gram = centred @ centred.T + l2 * jnp.eye(samples, dtype=x.dtype)
+            kernel = centred.T @ jnp.linalg.solve(gram, target)
+        return kernel, mean_y - mean_x @ kernel
 
 
 def ridge_search(x: ArrayLike, y: ArrayLike, splits: Splits, l2: ArrayLike) -> RidgeSearch:
     """Ridge regression of many targets, each with its own penalty chosen by cross-validation.
 
     One decomposition for each fold serves all targets and penalties (Hastie, Tibshirani & Friedman
-    2009, eq. 3.47): of the features' Gram matrix, or of the samples' where these are fewer. The
-    objective is that of `ridge`; use float64 where the least l2 is below 1e-6 of x's variance.
+    2009, eq. 3.47): of the features' Gram matrix, or of the samples' where these are fewer. Targets
+    that miss the same samples share theirs, and are solved on the samples that they have. The
+    objective is that of `ridge`. Offsets and units are taken out in float64 first; the rest is of
+    float32 (with `jax_enable_x64`, of the precision of `x` and `y`): use float64 where the least
+    l2 is below 1e-6 of x's variance.
 
     Args:
       x: (sample, *feature), flattened.
-      y: (sample, target), finite.
+      y: (sample, target); NaN = missing. What no fold uses has no influence.
       splits: from `jaxneuro.splits`: weights of 0 and 1.
-      l2: (P,) penalties above 0.
+      l2: (P,) penalties above 0, in any order. Of equal errors the strongest is chosen.
+
+    Returns:
+      A fold in which a target has nothing to fit or nothing to score is left out of its `errors`.
+      A target of which no fold is left is NaN throughout.
 
     Raises:
       ValueError: bad shapes or values, or a fold without samples to fit or to score.
     """
-    inputs = make_inputs(x, y)
-    flat, targets = inputs.x.reshape(len(inputs.x), -1), inputs.y.astype(inputs.x.dtype)
-    if targets.ndim != 2 or not jnp.isfinite(targets).all():
-        raise ValueError(f"ridge_search: y {targets.shape} must be (sample, target) and finite")
-    strengths = np.asarray(l2, flat.dtype)
-    if strengths.ndim != 1 or not strengths.size or not (strengths > 0).all():
+    x, y, train, test, l2 = _checked(x, y, splits, l2)
+    used = (train | test).any(axis=0)
+    if not used.all():
+        x, y, train, test = x[used], y[used], train[:, used], test[:, used]
+    dtype = precision(x, y)
+    features = centred("ridge_search: x", x, dtype)
+    targets = centred("ridge_search: y", y, dtype, missing=True)
+    unit_x = features.unit.max() or 1.0  # one for all: the penalty must go on meaning the same
+    shared = jnp.asarray(features.values * (features.unit / unit_x).astype(dtype))
+    order = np.argsort(-l2, kind="stable")  # the strongest first, which argmin takes of equals
+    limits = np.finfo(dtype)
+    scaled = np.clip(l2[order] / unit_x**2, float(limits.tiny), float(limits.max)).astype(dtype)
+    errors = np.full((len(l2), y.shape[1]), np.nan)
+    kernel = np.full((x.shape[1], y.shape[1]), np.nan)
+    best, bias = np.full((2, y.shape[1]), np.nan)
+    for columns, seen in groups(y, targets.gaps):
+        part = targets.values[:, rounded(columns)] if len(columns) < y.shape[1] else targets.values
+        found = _search(shared, jnp.asarray(part), train, test, seen, scaled)
+        if found is not None:
+            missed, choice, slope, level = (np.asarray(a)[..., : len(columns)] for a in found)
+            unit = targets.unit[columns]
+            errors[:, columns], best[columns] = missed * unit**2, l2[order][choice]
+            kernel[:, columns], bias[columns] = slope * (unit / unit_x), level * unit
+    bias += targets.mean - features.mean @ kernel
+    return RidgeSearch(best, kernel, bias, errors[np.argsort(order)])
+
+
+def _checked(x, y, splits: Splits, l2) -> tuple[np.ndarray, ...]:
+    """x (sample, feature), y, both parts of the splits as bool (fold, sample), and l2 float64."""
+    x, y, l2 = np.asarray(x), np.asarray(y), np.asarray(l2, np.float64)
+    if x.dtype.kind not in "biuf" or y.dtype.kind not in "biuf":
+        raise ValueError(f"ridge_search: x ({x.dtype}) and y ({y.dtype}) must be numbers")
+    if x.ndim < 2 or 0 in x.shape:
+        raise ValueError(f"ridge_search: x {x.shape} must be (sample, *feature), and not empty")
+    if y.ndim != 2 or len(y) != len(x):
+        raise ValueError(
+            f"ridge_search: y {y.shape} must be (sample, target), with x's {len(x)} samples"
+        )
+    if l2.ndim != 1 or not l2.size or not (l2 > 0).all():
         raise ValueError("ridge_search: l2 must be a list of penalties above 0")
     train, test = np.asarray(splits.train) > 0, np.asarray(splits.test) > 0
-    if train.shape[1] != len(flat):
-        raise ValueError(f"ridge_search: splits of {train.shape[1]} samples, x has {len(flat)}")
+    if train.shape[1] != len(x):
+        raise ValueError(f"ridge_search: splits of {train.shape[1]} samples, x has {len(x)}")
     if not (train.any(axis=1) & test.any(axis=1)).all():
         raise ValueError("ridge_search: a fold has no samples to fit, or none to score")
-    errors = jnp.zeros((len(strengths), targets.shape[1]), flat.dtype)
-    for fitted, scored in zip(_padded(train), _padded(test), strict=True):
-        errors += _fold_errors(flat, targets, fitted, scored, strengths) / len(train)
-    best = jnp.asarray(strengths)[jnp.argmin(errors, axis=0)]
-    (every,) = _padded(np.any(train | test, axis=0, keepdims=True))
-    kernel, bias = _fit_each(flat, targets, every, best)
-    return RidgeSearch(best, kernel, bias, errors)
+    return x.reshape(len(x), -1), y, train, test, l2
+
+
+def _search(x: Array, y: Array, train, test, seen: np.ndarray, l2: np.ndarray):
+    """Errors (P, target), index of the least, kernel and bias of targets that have the samples
+    `seen`; None if no fold is left."""
+    fitted, scored = _parts(train, seen, y.dtype), _parts(test, seen, y.dtype)
+    left = [pair for pair in zip(fitted, scored, strict=True) if all(p.weight.any() for p in pair)]
+    if not left:
+        return None
+    errors = np.mean([np.asarray(_fold_errors(x, y, *pair, l2)) for pair in left], axis=0)
+    choice = errors.argmin(axis=0)
+    (every,) = _parts((train | test).any(axis=0)[None], seen, y.dtype)
+    return errors, choice, *_fit_each(x, y, every, l2[choice])
 
 
 class _Part(NamedTuple):
@@ -106,15 +165,15 @@ class _Part(NamedTuple):
     weight: Any
 
 
-def _padded(masks: np.ndarray) -> list[_Part]:
-    """Each mask's samples, as many for all (the rest of weight 0): one program serves them."""
+def _parts(masks: np.ndarray, seen: np.ndarray, dtype: Any) -> list[_Part]:
+    """Each mask's samples, as many for all and whatever is seen (the rest of weight 0): one
+    program serves them."""
     most = int(masks.sum(axis=1).max())
     parts = []
     for mask in masks:
         places = np.flatnonzero(mask)
-        spare = np.zeros(most - len(places), int)
-        weight = np.r_[np.ones(len(places)), spare].astype(np.float32)
-        parts.append(_Part(np.r_[places, spare], weight))
+        weight = np.pad(seen[places], (0, most - len(places))).astype(dtype)
+        parts.append(_Part(np.resize(places, most), weight))
     return parts
 
 
@@ -135,7 +194,7 @@ class _Decomposed(NamedTuple):
 
 
 def _decompose(x: Array, weight: Array) -> _Decomposed:
-    share = (weight / weight.sum()).astype(x.dtype)
+    share = weight / weight.sum()
     mean, root = share @ x, jnp.sqrt(share)
     centred = (x - mean) * root[:, None]
     if x.shape[1] <= x.shape[0]:

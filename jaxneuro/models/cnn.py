@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 
 from jaxneuro.models.convolution import Conv3x3, max_pool_2x2
-from jaxneuro.models.dense import Initializer, zero_bias
+from jaxneuro.models.dense import zero_bias
+from jaxneuro.models.values import LECUN_NORMAL, Initializer
 from jaxneuro.models.wrap import from_linen
 from jaxneuro.types import Array, Model
 
@@ -61,5 +62,6 @@ def cnn(
       kernel_init: LeCun normal if None.
       bias_init: inputs of a layer -> initializer of its biases.
     """
-    kernel_init = kernel_init or nn.initializers.lecun_normal()
-    return from_linen(_Cnn(tuple(channels), tuple(hidden), outputs, kernel_init, bias_init))
+    kernel_init = kernel_init or LECUN_NORMAL
+    module = _Cnn(tuple(channels), tuple(hidden), outputs, kernel_init, bias_init)
+    return from_linen(module, readout=("readout",))

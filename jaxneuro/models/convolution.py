@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
+from jaxneuro.models.values import LECUN_NORMAL, Initializer
 from jaxneuro.types import Array
 
 _BLOCK = 4  # images whose neighbourhoods are laid out at a time: they stay in the cache
@@ -106,8 +107,8 @@ class Conv3x3(nn.Module):
     """3×3 convolution, stride 1, zero padding 1. Kernel (3, 3, channel, feature) as `nn.Conv`."""
 
     features: int
-    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
-    bias_init: nn.initializers.Initializer = nn.initializers.zeros
+    kernel_init: Initializer = LECUN_NORMAL
+    bias_init: Initializer = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x: Array) -> Array:

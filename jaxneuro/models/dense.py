@@ -11,10 +11,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxneuro.models.values import LECUN_NORMAL, RELU, Initializer, named
 from jaxneuro.models.wrap import from_linen
 from jaxneuro.types import Array, Model
-
-Initializer = Callable[..., Array]
 
 
 class _Layer(nn.Module):
@@ -73,8 +72,9 @@ def linear(outputs: int | None = None) -> Model:
     Args:
       outputs: None for a prediction (sample,); a number for (sample, output).
     """
-    module = _Dense((), outputs, nn.relu, nn.initializers.zeros, zero_bias, nn.initializers.zeros)
-    return from_linen(module, first_layer=("readout",))
+    zeros = nn.initializers.zeros
+    module = _Dense((), outputs, RELU, zeros, zero_bias, zeros)
+    return from_linen(module, first_layer=("readout",), readout=("readout",))
 
 
 def mlp(
@@ -91,6 +91,7 @@ def mlp(
     """
     if not hidden or min(hidden) < 1:
         raise ValueError(f"mlp: hidden is {tuple(hidden)}, must be one or more positive sizes")
-    lecun = nn.initializers.lecun_normal()
-    module = _Dense(tuple(hidden), outputs, activation, lecun, zero_bias, lecun)
-    return from_linen(module, first_layer=("hidden_0",))
+    module = _Dense(
+        tuple(hidden), outputs, named(activation), LECUN_NORMAL, zero_bias, LECUN_NORMAL
+    )
+    return from_linen(module, first_layer=("hidden_0",), readout=("readout",))

@@ -8,6 +8,7 @@ Armijo's condition or, where rounding hides the decrease, the approximate Wolfe 
 & Zhang (2005), SIAM J. Optim. 16:170, eq. 4.1.
 """
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from jaxneuro.types import Array
+from jaxneuro.types import Array, Closed
 
 _ARMIJO = 1e-4
 _TRIES = 12  # shortened steps in a row before the memory is dropped
@@ -78,80 +79,90 @@ def lbfgs(memory: int = 10) -> optax.GradientTransformationExtraArgs:
 
     Args:
       memory: pairs kept; 10 suits most models.
+
+    Raises:
+      TypeError: memory is no whole number.
+      ValueError: memory is below 1.
     """
+    if isinstance(memory, bool) or not isinstance(memory, Integral):
+        raise TypeError(f"lbfgs: memory is {memory!r}, must be a whole number such as 10")
     if memory < 1:
         raise ValueError(f"lbfgs: memory is {memory}, must be at least 1")
+    return optax.GradientTransformationExtraArgs(
+        Closed(_init, (int(memory),)),
+        _update,  # pyright: ignore[reportArgumentType]
+    )
 
-    def init(params: Any) -> LbfgsState:
-        flat = ravel_pytree(params)[0]
-        zero, rows = jnp.zeros((), flat.dtype), jnp.zeros((memory, flat.size), flat.dtype)
-        none = jnp.zeros_like(flat)
-        return LbfgsState(
-            point=flat,
-            value=zero + jnp.inf,
-            gradient=none,
-            direction=none,
-            step=zero,
-            moves=rows,
-            bends=rows,
-            curvature=jnp.zeros(memory, flat.dtype),
-            tries=jnp.zeros((), jnp.int32),
-        )
 
-    def update(updates: Any, state: LbfgsState, params: Any = None, *, value: Array, **_: Any):
-        trial, unravel = ravel_pytree(params)
-        gradient = ravel_pytree(updates)[0]
-        value = jnp.asarray(value, trial.dtype)
-        finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
-        first = jnp.isinf(state.value)
+def _init(memory: int, params: Any) -> LbfgsState:
+    flat = ravel_pytree(params)[0]
+    zero, rows = jnp.zeros((), flat.dtype), jnp.zeros((memory, flat.size), flat.dtype)
+    none = jnp.zeros_like(flat)
+    return LbfgsState(
+        point=flat,
+        value=zero + jnp.inf,
+        gradient=none,
+        direction=none,
+        step=zero,
+        moves=rows,
+        bends=rows,
+        curvature=jnp.zeros(memory, flat.dtype),
+        tries=jnp.zeros((), jnp.int32),
+    )
 
-        slope = jnp.dot(state.gradient, state.direction)
-        fell = value <= state.value + _ARMIJO * state.step * slope
-        rounding = 10 * jnp.finfo(trial.dtype).eps * jnp.abs(state.value)
-        flat = (value <= state.value + rounding) & (
-            jnp.dot(gradient, state.direction) <= (2 * _ARMIJO - 1) * slope
-        )
-        accept = finite & (first | fell | flat)
 
-        # Accepted: remember the pair (only if it curves upward) and take a new direction.
-        move, bend = trial - state.point, gradient - state.gradient
-        curved = jnp.dot(move, bend)
-        tiny = jnp.finfo(trial.dtype).eps * jnp.linalg.norm(move) * jnp.linalg.norm(bend)
-        keep = accept & ~first & (curved > tiny)
-        moves = jnp.where(keep, _push(state.moves, move), state.moves)
-        bends = jnp.where(keep, _push(state.bends, bend), state.bends)
-        newest = 1 / jnp.where(keep, curved, 1)
-        curvature = jnp.where(keep, _push(state.curvature, newest), state.curvature)
+def _update(updates: Any, state: LbfgsState, params: Any = None, *, value: Array, **_: Any):
+    trial, unravel = ravel_pytree(params)
+    gradient = ravel_pytree(updates)[0]
+    value = jnp.asarray(value, trial.dtype)
+    finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
+    first = jnp.isinf(state.value)
 
-        # Rejected: shorten to the minimum of the parabola through what is known; after too many,
-        # forget the memory and go down the gradient.
-        tries = jnp.where(accept, 0, state.tries + 1)
-        lost = tries > _TRIES
-        curvature = jnp.where(lost, 0, curvature)
-        excess = value - state.value - state.step * slope
-        parabola = -slope * state.step / jnp.where(excess > 0, 2 * excess, 1)
-        shrink = jnp.where(finite & (excess > 0), jnp.clip(parabola, 0.1, 0.5), 0.1)
+    slope = jnp.dot(state.gradient, state.direction)
+    fell = value <= state.value + _ARMIJO * state.step * slope
+    rounding = 10 * jnp.finfo(trial.dtype).eps * jnp.abs(state.value)
+    flat = (value <= state.value + rounding) & (
+        jnp.dot(gradient, state.direction) <= (2 * _ARMIJO - 1) * slope
+    )
+    accept = finite & (first | fell | flat)
 
-        here = jnp.where(accept, gradient, state.gradient)
-        fresh = _descent(here, moves, bends, curvature)
-        downhill = jnp.dot(fresh, here) < 0
-        fresh = jnp.where(downhill, fresh, -here)
-        curvature = jnp.where(downhill, curvature, 0)
-        norm = jnp.linalg.norm(here)
-        full = jnp.where(curvature[-1] > 0, 1, jnp.minimum(1, 1 / jnp.where(norm > 0, norm, 1)))
-        turned = accept | lost
+    # Accepted: remember the pair (only if it curves upward) and take a new direction.
+    move, bend = trial - state.point, gradient - state.gradient
+    curved = jnp.dot(move, bend)
+    tiny = jnp.finfo(trial.dtype).eps * jnp.linalg.norm(move) * jnp.linalg.norm(bend)
+    keep = accept & ~first & (curved > tiny)
+    moves = jnp.where(keep, _push(state.moves, move), state.moves)
+    bends = jnp.where(keep, _push(state.bends, bend), state.bends)
+    newest = 1 / jnp.where(keep, curved, 1)
+    curvature = jnp.where(keep, _push(state.curvature, newest), state.curvature)
 
-        new = LbfgsState(
-            point=jnp.where(accept, trial, state.point),
-            value=jnp.where(accept, value, state.value),
-            gradient=here,
-            direction=jnp.where(turned, fresh, state.direction),
-            step=jnp.where(turned, full, state.step * shrink).astype(trial.dtype),
-            moves=moves,
-            bends=bends,
-            curvature=curvature,
-            tries=jnp.where(lost, 0, tries),
-        )
-        return unravel(new.point + new.step * new.direction - trial), new
+    # Rejected: shorten to the minimum of the parabola through what is known; after too many,
+    # forget the memory and go down the gradient.
+    tries = jnp.where(accept, 0, state.tries + 1)
+    lost = tries > _TRIES
+    curvature = jnp.where(lost, 0, curvature)
+    excess = value - state.value - state.step * slope
+    parabola = -slope * state.step / jnp.where(excess > 0, 2 * excess, 1)
+    shrink = jnp.where(finite & (excess > 0), jnp.clip(parabola, 0.1, 0.5), 0.1)
 
-    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+    here = jnp.where(accept, gradient, state.gradient)
+    fresh = _descent(here, moves, bends, curvature)
+    downhill = jnp.dot(fresh, here) < 0
+    fresh = jnp.where(downhill, fresh, -here)
+    curvature = jnp.where(downhill, curvature, 0)
+    norm = jnp.linalg.norm(here)
+    full = jnp.where(curvature[-1] > 0, 1, jnp.minimum(1, 1 / jnp.where(norm > 0, norm, 1)))
+    turned = accept | lost
+
+    new = LbfgsState(
+        point=jnp.where(accept, trial, state.point),
+        value=jnp.where(accept, value, state.value),
+        gradient=here,
+        direction=jnp.where(turned, fresh, state.direction),
+        step=jnp.where(turned, full, state.step * shrink).astype(trial.dtype),
+        moves=moves,
+        bends=bends,
+        curvature=curvature,
+        tries=jnp.where(lost, 0, tries),
+    )
+    return unravel(new.point + new.step * new.direction - trial), new

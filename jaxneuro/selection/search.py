@@ -1,6 +1,7 @@
 """Nested selection without leakage: search on inner folds, refit, score once on the outer fold."""
 
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from jaxneuro.axes import folds
+from jaxneuro.axes import folds, unchanged
 from jaxneuro.engine.lanes import fit_many, flatten_axes
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits, Selection
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Axis, Inputs
+
+
+class EdgeOfGrid(UserWarning):
+    """A grid that ends where the best candidates lie."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,18 @@ class Search:
       selection: the choice for each (*axes, outer), by inner scores alone; None likewise.
       fits: the refits of the chosen on all outer training samples, (*axes, *refit_axes, outer),
         scored on the outer test samples that nothing before has seen.
+      score: the name of the score that chose.
     """
 
     inner: Fits | None
     selection: Selection | None
     fits: Fits
+    score: str
+
+    @property
+    def sign(self) -> int:
+        """1 where a higher score is better, -1 where a lower one is."""
+        return 1 if dict(self.fits.fit.better)[self.score] else -1
 
     @property
     def total(self) -> int:
@@ -62,8 +74,10 @@ def search(
     The refit is one more row of weights, so with a number of `lanes` one compiled program runs
     both; "auto" plans fewer lanes for the refits, which are fewer.
 
+    A choice at an edge of `grid` is told by a warning, `EdgeOfGrid`.
+
     Args:
-      fit: scored by `score`, higher is better.
+      fit: its `score` chooses, in the direction that the score says is better.
       inputs: with weight wherever there is data: `splits` says what is fitted and scored.
       axes: everything but folds and grid; `axes.targets`, `axes.seeds`, `axes.subjects`, ...
       splits: from `splits.nested`; `splits.nested(splits.holdout(test), ...)` for one held-out
@@ -75,7 +89,8 @@ def search(
       out: a folder as for `fit_many`, of two: `search` and `refit`.
       options: handed to `fit_many` (key, lanes, devices, progress).
     """
-    axes, grid = flatten_axes(axes), tuple(grid)
+    axes, grid = flatten_axes(axes), tuple(flatten_axes(grid))
+    score = _score_name(fit, score)
     outer, inner, samples = splits.train.shape
     inner -= 1
     table = folds(splits.train.reshape(-1, samples), splits.test.reshape(-1, samples), name="fold")
@@ -88,7 +103,7 @@ def search(
         return np.stack([i.ravel() for i in indices], axis=1).astype(np.int32)
 
     def labelled(name: str, size: int, labels: tuple | None = None) -> Axis:
-        return Axis(name, size, lambda inputs, index: inputs, labels)
+        return Axis(name, size, unchanged, labels)
 
     searched = selection = None
     outer_axis = labelled("outer", outer, tuple(splits.names))
@@ -103,6 +118,7 @@ def search(
         searched = searched.shaped((*axes, outer_axis, labelled("inner", inner), *grid))
         selection = searched.select([axis.name for axis in grid], score, mean=("inner",))
         chosen = selection.chosen
+        _tell_edges(selection)
     place = np.indices((*lead, *repeats, outer))
     refit = place[-1] * (inner + 1) + inner
     for position in range(len(lead), len(lead) + len(repeats)):
@@ -111,4 +127,37 @@ def search(
     wanted = rows(*place[:-1], refit, *np.moveaxis(behind, -1, 0))
     folder = out and Path(out) / "refit"
     found = fit_many(fit, inputs, every, rows=wanted, out=folder, **options)
-    return Search(searched, selection, found.shaped((*axes, *refit_axes, outer_axis)))
+    found = found.shaped((*axes, *refit_axes, outer_axis))
+    return Search(searched, selection, found, score)
+
+
+def _score_name(fit: Fit, score: str | None) -> str:
+    names = [name for name, _ in fit.better]
+    if score is None and len(names) == 1:
+        return names[0]
+    if score not in names:
+        asked = "which score chooses?" if score is None else f"no score {score!r};"
+        raise ValueError(f"search: {asked} The fit has {names}")
+    return score
+
+
+def edges(selection: Selection) -> str:
+    """How many choices lie at an edge of their grid, in words; empty if none does."""
+    told = []
+    total = int((~np.isnan(selection.score)).sum())
+    for name, counts in selection.at_edges().items():
+        sides = zip(("least", "greatest"), counts, selection.limits[name], strict=True)
+        parts = [f"{n} lie at the {side} ({limit:g})" for side, n, limit in sides if n]
+        if parts:
+            told.append(f"of {total} choices of {name}, {' and '.join(parts)}")
+    return "; ".join(told)
+
+
+def _tell_edges(selection: Selection) -> None:
+    told = edges(selection)
+    if told:
+        warnings.warn(
+            f"search: {told}: a grid that reaches further may do better",
+            EdgeOfGrid,
+            stacklevel=3,
+        )

@@ -1,0 +1,133 @@
+"""Categories from anybody's samples: of areas, or of mental states."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from experiments.areas_report import Fitted, fill
+from experiments.report import Figure
+from experiments.runs import STRENGTHS, Part, choose, finish
+from jaxneuro import areas, axes, metrics, models, protocol
+from jaxneuro.data import Dataset
+from jaxneuro.fit import Fit
+
+GAP = 5  # samples between fitted and scored parts of a time series
+TITLES = {
+    "brain_areas": "Brain area identification",
+    "neural_decoding": "Neural decoding",
+}
+LEADS = {
+    "brain_areas": "Which functional area does a piece of imaging data belong to?",
+    "neural_decoding": "Which category do neural signals belong to?",
+}
+
+
+class Settings(Protocol):
+    """What every job's options have."""
+
+    data: str
+    out: Any
+    seed: int
+    quick: bool
+
+
+def no_pictures(given: Dataset, best: Fitted, test: np.ndarray) -> Sequence[Figure]:
+    return []
+
+
+def classify(
+    options: Settings,
+    part: Part,
+    given: Dataset,
+    job: str,
+    command: str,
+    images: bool = False,
+    pictures: Callable[[Dataset, Fitted, np.ndarray], Sequence[Figure]] = no_pictures,
+    strengths: Sequence[float] = STRENGTHS,
+) -> dict[str, Any]:
+    """Fits classifiers, chooses among them on inner folds, and scores the held-out part once."""
+    series = given.dt is not None
+    splits = protocol(
+        len(given.x), test=given.test, groups=given.groups, series=series, folds=2,
+        labels=None if series else given.y, gap=GAP if series else 0, seed=options.seed,
+    )  # fmt: skip
+    fitted, test = splits.train[0, -1] > 0, splits.test[0, -1] > 0
+    found = dict[str, Fitted]()
+    for model, (fit, x, grid, repeats, lanes) in _plans(
+        options, given, fitted, images, strengths
+    ).items():
+        search = areas.identify(
+            fit,
+            x,
+            given.y,
+            splits,
+            grid,
+            seed=options.seed,
+            lanes=lanes,
+            refit_axes=[axes.seeds(repeats)],
+            progress=True,
+        )
+        part.add(model, search)
+        found[model] = Fitted(search, search.fits.predict(x)[:, 0].mean(axis=0))
+
+    majority = int(np.bincount(given.y[fitted]).argmax())
+    baseline = float((given.y[test] == majority).mean())
+    scores = {
+        model: float(metrics.accuracy(given.y[test], f.probabilities[test]))
+        for model, f in found.items()
+    }
+    best = choose({model: f.search for model, f in found.items()})
+    fill(part, given, found, scores, baseline, best, test)
+    part.figures += pictures(given, found[best], test)
+    return finish(
+        part,
+        out=options.out,
+        job=job,
+        title=f"{TITLES[job]}: {given.name.replace('_', ' ')}",
+        lead=f"{LEADS[job]} Penalties are chosen on inner folds, the model by their scores, and "
+        "the held-out part is scored once.",
+        data=options.data,
+        model=best,
+        score=scores[best],
+        score_name="held-out accuracy",
+        baseline=baseline,
+        models={"majority": baseline, **scores},
+        command=command,
+    )
+
+
+def _plans(
+    options: Settings,
+    given: Dataset,
+    fitted: np.ndarray,
+    images: bool,
+    strengths: Sequence[float],
+) -> dict[str, tuple[Fit, np.ndarray, tuple, int, int]]:
+    """By model: fit, x, grid, seeds and lanes, which are given so that search and refit are one
+    program; a CNN fills the machine alone."""
+    classes = int(given.y.max()) + 1
+    steps, seeds = (30, 2) if options.quick else (1500, 3)
+    decay = axes.grid(weight_decay=[0.1, 0.5], learning_rate=[2e-3])
+    ridge = axes.grid(l2=strengths)
+    softmax = areas.softmax_regression(classes)
+    plans: dict[str, tuple[Fit, np.ndarray, tuple, int, int]] = {}
+    if images:
+        centre = given.x[:, given.x.shape[1] // 2, given.x.shape[2] // 2].reshape(len(given.x), -1)
+        plans["one-pixel softmax"] = softmax, centre, ridge, 1, 4
+        network, name = areas.region_cnn(classes, steps), "the article's CNN"
+    else:
+        network, name = areas.network(models.mlp((64,), classes), steps), "MLP"
+    plans["softmax regression"] = softmax, given.x, ridge, 1, 4
+    plans[name] = network, _scaled(given.x, fitted), decay, seeds, 1 if images else 4
+    return plans
+
+
+def _scaled(x: np.ndarray, fitted: np.ndarray) -> np.ndarray:
+    """Each feature, or each channel of images, by mean and deviation of the fitted samples."""
+    over = tuple(range(x.ndim - 1)) if x.ndim == 4 else (0,)
+    some = x[fitted]
+    size = np.abs(some).max() if some.size else 1
+    size = size if size > 0 else 1  # squares of 1e300 and of 1e-300 leave double precision too
+    mean, spread = some.mean(over), (some / size).std(over) * size
+    return ((x - mean) / np.where(spread > 0, spread, 1)).astype(np.float32)

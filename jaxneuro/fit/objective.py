@@ -1,0 +1,170 @@
+"""The objective of one fit: parameters -> prediction -> loss and penalties.
+
+A fit's parameters are seen in four forms: the *coordinates* that the optimizer moves (with a
+`Basis`, others than the model's own); the *natural* ones, which penalties act on (of standardised
+features and outputs, with `standardise`); those for the *raw* `x`, which the model is applied
+with; and those *returned*, for raw `x` and raw `y`.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxneuro.fit import precondition, scaling, units
+from jaxneuro.fit.recipe import Recipe
+from jaxneuro.losses import Loss, mean_loss
+from jaxneuro.types import Array, Inputs, Moments, Params
+
+
+class Frame(NamedTuple):
+    """What a fit has measured of its own samples before it starts; constant from then on.
+
+    Attributes:
+      scaling: of the features; None: raw.
+      basis: coordinates of the descent; None: the natural parameters.
+      units: of `y`; None: as it is.
+      stiffness: () what penalties are multiplied by.
+    """
+
+    scaling: scaling.Scaling | None
+    basis: precondition.Basis | None
+    units: units.Units | None
+    stiffness: Array | None
+
+
+def output(recipe: Recipe, params: Params, x: Array) -> Array:
+    """The model's prediction, never in less than float32 (TF32 is the default of recent GPUs)."""
+    with jax.default_matmul_precision("highest"):
+        return recipe.model.apply(params, x)
+
+
+def align(prediction: Array, y: Array, loss: Loss) -> Array:
+    """A column more or less is no matter; any other difference in shape would broadcast."""
+    if loss.labels:
+        if prediction.ndim == 2 and y.ndim == 1:
+            return prediction
+        wanted = "(sample, class) for y (sample,)"
+    else:
+        if prediction.shape == (*y.shape, 1):
+            return prediction[..., 0]
+        if (*prediction.shape, 1) == y.shape:
+            return prediction[..., None]
+        if prediction.shape == y.shape:
+            return prediction
+        wanted = "y's own shape; an axis such as axes.targets may be missing"
+    raise ValueError(f"the model predicts {prediction.shape} and y is {y.shape}: expected {wanted}")
+
+
+def known(inputs: Inputs) -> Moments:
+    if inputs.moments is None:
+        raise ValueError("fit: preconditioned fits take fit.prepare(inputs)")
+    return inputs.moments
+
+
+def natural(recipe: Recipe, params: Params, frame: Frame, inputs: Inputs) -> Params:
+    """Coordinates of the descent -> natural parameters."""
+    if frame.basis is None:
+        return params
+    return precondition.natural(params, recipe.layer, known(inputs), frame.basis)
+
+
+def raw(recipe: Recipe, params: Params, scale: scaling.Scaling | None) -> Params:
+    """Natural parameters -> those for the raw `x`."""
+    if scale is None:
+        return params
+    if recipe.model.first_layer is None:
+        raise ValueError("inputs.features needs a model with a dense first layer")
+    return scaling.fold(params, recipe.layer, scale)
+
+
+def returned(recipe: Recipe, params: Params, frame: Frame, inputs: Inputs) -> Params:
+    """Natural parameters -> those for raw `x` and raw `y`."""
+    params = raw(recipe, params, scaling.ablate(frame.scaling, inputs.features))
+    return units.fold(params, recipe.model.readout or (), frame.units)
+
+
+def penalty(recipe: Recipe, params: Params, frame: Frame, hyper: Mapping[str, Array]) -> Array:
+    """Of the smooth penalties, at natural parameters."""
+    total = sum((p.value(params, hyper) for p in recipe.smooth), jnp.asarray(0.0))  # weakly typed
+    return total if frame.stiffness is None else frame.stiffness * total
+
+
+def roughness(recipe: Recipe, params: Params, frame: Frame, hyper: Mapping[str, Array]) -> Array:
+    """Of the penalty that is not smooth, at natural parameters."""
+    total = sum((p.value(params, hyper) for p in recipe.rough), jnp.asarray(0.0))  # weakly typed
+    return total if frame.stiffness is None else frame.stiffness * total
+
+
+def prox(
+    recipe: Recipe, params: Params, step: Array, frame: Frame, hyper: Mapping[str, Array]
+) -> Params:
+    """The proximal step of the penalty that is not smooth."""
+    step = step if frame.stiffness is None else step * frame.stiffness
+    for p in recipe.rough:
+        params = p.prox(params, step, hyper)  # pyright: ignore[reportOptionalCall]
+    return params
+
+
+def value(recipe: Recipe, params: Params, frame: Frame, inputs: Inputs) -> tuple[Array, Array]:
+    """The smooth objective at natural parameters, and what early stopping judges by."""
+    scale = scaling.ablate(frame.scaling, inputs.features)
+    y = units.standard(inputs.y, frame.units)
+    prediction = align(output(recipe, raw(recipe, params, scale), inputs.x), y, recipe.loss)
+    found = mean_loss(recipe.loss, prediction, y, inputs.weight)
+    found = found + penalty(recipe, params, frame, inputs.hyper)
+    if not recipe.stop.patience:
+        return found, found
+    judged = jax.lax.stop_gradient(prediction)
+    return found, mean_loss(recipe.loss, judged, y, inputs.validation)
+
+
+def measure_frame(recipe: Recipe, params: Params, inputs: Inputs) -> tuple[Frame, Params]:
+    """The frame of a fit that starts at the natural `params`; and these, begun at the best
+    constant prediction."""
+    loss, readout = recipe.loss, recipe.model.readout
+    scale = scaling.measure(inputs.x, inputs.weight) if recipe.standardise else None
+    own = units.measure(inputs.y, inputs.weight, recipe.standardise) if recipe.in_units else None
+    frame = Frame(scale, None, own, None)
+    if loss.constant is not None and (recipe.relative or readout is not None):
+        shape = jax.eval_shape(lambda p, x: output(recipe, p, x), params, inputs.x[:1]).shape
+        y = units.standard(inputs.y, own)
+        mean = units.average(loss, y, inputs.weight, shape[-1])
+        if readout is not None and own is None:
+            params = units.start(params, readout, loss.constant(mean))
+        if recipe.relative and loss.curvature is not None:
+            bends = loss.curvature(mean)
+            share = 1 if loss.labels else max(1, bends.size)  # a loss is a mean over outputs
+            frame = frame._replace(stiffness=bends.mean() / share)
+    if recipe.precondition:
+        frame = frame._replace(basis=_basis(recipe, params, frame, inputs))
+    return frame, params
+
+
+def _basis(recipe: Recipe, params: Params, frame: Frame, inputs: Inputs) -> precondition.Basis:
+    """By the curvature of the loss in one output, and of the penalties in one unit's weights."""
+    loss, layer, moments = recipe.loss, recipe.layer, known(inputs)
+    scale = scaling.ablate(frame.scaling, inputs.features)
+    y = units.standard(inputs.y, frame.units)
+    prediction = align(output(recipe, raw(recipe, params, scale), inputs.x), y, loss)
+    first = (jnp.arange(prediction[0].size) == 0).reshape(prediction.shape[1:])
+
+    def shifted(by: Array) -> Array:
+        return mean_loss(loss, prediction + by * first, y, inputs.weight)
+
+    curvature = jax.grad(jax.grad(shifted))(jnp.zeros((), prediction.dtype))
+
+    def penalised(unit: Array) -> Array:
+        def change(dense):
+            return {**dense, "kernel": dense["kernel"].at[:, 0].set(unit)}
+
+        return penalty(recipe, scaling.at_layer(params, layer, change), frame, inputs.hyper)
+
+    unit = scaling.layer_of(params, layer)["kernel"][:, 0]
+
+    def stiff(axis: Array) -> Array:
+        return axis @ jax.jvp(jax.grad(penalised), (unit,), (axis,))[1]
+
+    stiffness = jax.vmap(stiff)(moments.vectors.T)
+    return precondition.measure(moments, scale, curvature, stiffness)

@@ -1,0 +1,84 @@
+"""Columns of a recording on the host: their offsets, units and missing values."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+_BLOCK = 256  # columns at a time: they stay in the cache
+
+
+class Centred(NamedTuple):
+    """mean + unit · values (sample, column) are the values given; NaN became the mean.
+
+    Attributes:
+      mean, unit: (column,) float64; the unit is a power of two, 0 of a constant.
+      gaps: (column,) whether it had NaN.
+    """
+
+    values: np.ndarray
+    mean: np.ndarray
+    unit: np.ndarray
+    gaps: np.ndarray
+
+
+def precision(*arrays: np.ndarray) -> np.dtype:
+    """float32; with `jax_enable_x64` float64, where any of the arrays is wider than float32."""
+    wide = np.result_type(*arrays, np.float32).itemsize > 4
+    own = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+    return np.dtype(np.float64 if wide and own else np.float32)
+
+
+def centred(name: str, given: np.ndarray, dtype: np.dtype, missing: bool = False) -> Centred:
+    """Takes offsets and units out in float64, in one pass over memory.
+
+    Args:
+      name: for the message.
+      given: (sample, column) numbers of any dtype.
+      dtype: of the values returned.
+      missing: whether NaN is allowed.
+
+    Raises:
+      ValueError: values that are infinite, or NaN where none is allowed.
+    """
+    values, gaps = np.empty(given.shape, dtype), np.zeros(given.shape[1], bool)
+    mean, unit = np.empty((2, given.shape[1]))
+    for start in range(0, given.shape[1], _BLOCK):
+        at = slice(start, start + _BLOCK)
+        part = given[:, at].astype(np.float64)
+        average = part.sum(axis=0) / len(part)
+        if not np.isfinite(average).all():
+            gone = np.isnan(part)
+            if np.isinf(part).any() or (gone.any() and not missing):
+                raise ValueError(f"{name} must be finite" + " or NaN (missing)" * missing)
+            gaps[at] = gone.any(axis=0)
+            average = np.where(gone, 0, part).sum(axis=0) / np.maximum((~gone).sum(axis=0), 1)
+            part = np.where(gone, average, part)
+        low, high = part.min(axis=0), part.max(axis=0)
+        mean[at] = np.clip(average, low, high)  # so that a constant becomes exactly 0
+        exponent = np.clip(np.frexp(high - low)[1], -1000, 1000)
+        unit[at] = np.where(high > low, np.ldexp(1.0, exponent), 0)
+        part -= mean[at]
+        part *= np.ldexp(1.0, -exponent)
+        values[:, at] = part
+    return Centred(values, mean, unit, gaps)
+
+
+def groups(y: np.ndarray, gaps: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Targets (index) that have the same samples, and which these are: bool (sample,)."""
+    if not gaps.all():
+        yield np.flatnonzero(~gaps), np.ones(len(y), bool)
+    if gaps.any():
+        some = np.flatnonzero(gaps)
+        seen = ~np.isnan(y[:, some])
+        bits = np.packbits(seen, axis=0).T
+        _, first, which = np.unique(bits, axis=0, return_index=True, return_inverse=True)
+        for group, one in enumerate(first):
+            yield some[which.ravel() == group], seen[:, one]
+
+
+def rounded(columns: np.ndarray) -> np.ndarray:
+    """The columns, some of them again: of few lengths, so that few programs are compiled."""
+    step = 1 << max(len(columns).bit_length() - 3, 0)
+    return np.resize(columns, -(-len(columns) // step) * step)

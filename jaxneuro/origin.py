@@ -1,0 +1,144 @@
+"""What the cast to float32 would lose: found, shifted and scaled away before it, taken back after.
+
+A magnetometer's 1e-13 tesla, a clock's 1e9 seconds and a count of 1e39 are all fine numbers in a
+file and nothing at all in float32. Fits see `z = value / 2^exponent - offset`, in double precision
+and exactly invertible; ordinary values are left as they are, to the bit.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from jaxneuro.types import Origin
+
+_FAR = 100.0  # times its range: a feature so far from 0 is shifted
+_SMALL, _LARGE = 1e-12, 1e12  # largest magnitudes that are left alone
+_LOST = 0.5  # of a feature's changes: if more vanish in the cast, it is named
+
+
+def centred(name: str, values: np.ndarray) -> tuple[np.ndarray, Origin | None]:
+    """`values` (sample, *feature) as float32, relative to the origin returned (None: unchanged).
+
+    Scales are per feature in (sample, feature) and one for all in arrays of more axes, whose
+    neighbours a convolution compares; shifts are per feature. NaN stays.
+
+    Args:
+      name: of the field, for messages.
+      values: finite numbers or NaN, in the precision they came in.
+    """
+    wide = values.dtype.itemsize > 4 or values.dtype.kind in "iu"
+    low, high = _range(values)
+    exponent = _exponent(low, high, values.ndim > 2)
+    unit = np.ldexp(1.0, exponent) if exponent is not None else 1.0
+    span = high / unit - low / unit
+    far = np.maximum(np.abs(low), np.abs(high)) / unit > _FAR * span
+    far &= span > 0
+    if wide and exponent is None and not far.any():
+        cast = values.astype(np.float32)
+        far = _lost(values, cast) > 0.01  # an outlier can hide how far the others are
+        if not far.any():
+            return cast, None
+    elif exponent is None and not far.any():
+        return values.astype(np.float32), None
+    scaled = values.astype(np.float64) / unit
+    offset = np.where(far, _median(scaled), 0).astype(np.float32)
+    shifted = scaled - offset
+    cast = shifted.astype(np.float32)
+    lost = np.flatnonzero(_lost(shifted, cast) > _LOST)
+    if lost.size:
+        warnings.warn(
+            f"{name}: {lost.size} features vary by less than float32 can hold beside their other "
+            f"values, the first is feature {lost[0]}: look for outliers in it",
+            stacklevel=3,
+        )
+    whole = np.zeros(values.shape[1:], np.int32) if exponent is None else exponent
+    return cast, Origin(offset, np.broadcast_to(whole, values.shape[1:]).astype(np.int32))
+
+
+def apply(values: Any, origin: Origin | None) -> np.ndarray:
+    """Values of a recording -> what fits see of them, float32."""
+    if origin is None:
+        return np.asarray(values, np.float32)
+    values = np.asarray(values, np.float64)
+    return (values / _unit(origin) - np.asarray(origin.offset, np.float64)).astype(np.float32)
+
+
+def undo(values: Any, origin: Origin | None) -> np.ndarray:
+    """What fits see, or predict -> values of the recording, float64 where an origin was set."""
+    if origin is None:
+        return np.asarray(values)
+    values = np.asarray(values, np.float64)
+    return (values + np.asarray(origin.offset, np.float64)) * _unit(origin)
+
+
+def of_features(dense: dict, origin: Origin | None, back: bool = False) -> dict:
+    """A first layer {kernel (..., feature, unit), bias (..., unit)} for features relative to the
+    origin -> the same function of the recording's own, in float64; or back."""
+    if origin is None:
+        return dense
+    unit = _unit(origin).reshape(-1, 1)
+    offset = np.asarray(origin.offset, np.float64).reshape(-1)
+    kernel, bias = (np.asarray(dense[name], np.float64) for name in ("kernel", "bias"))
+    if back:
+        kernel = kernel * unit
+        return {**dense, "kernel": kernel, "bias": bias + _sum(offset, kernel)}
+    return {**dense, "kernel": kernel / unit, "bias": bias - _sum(offset, kernel)}
+
+
+def of_outputs(dense: dict, origin: Origin | None, back: bool = False) -> dict:
+    """A readout {kernel (..., unit, output), bias (..., output)} of outputs relative to the origin
+    (..., output) -> one of the recording's own, in float64; or back."""
+    if origin is None:
+        return dense
+    kernel, bias = (np.asarray(dense[name], np.float64) for name in ("kernel", "bias"))
+    unit = _unit(origin).reshape(bias.shape)
+    offset = np.asarray(origin.offset, np.float64).reshape(bias.shape)
+    if back:
+        return {**dense, "kernel": kernel / unit[..., None, :], "bias": bias / unit - offset}
+    return {**dense, "kernel": kernel * unit[..., None, :], "bias": (bias + offset) * unit}
+
+
+def _sum(offset: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    return np.einsum("f,...fu->...u", offset, kernel)
+
+
+def _unit(origin: Origin) -> np.ndarray:
+    return np.ldexp(1.0, np.asarray(origin.exponent))
+
+
+def _range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(*feature) least and greatest finite value, float64; 0 where there is none."""
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        there = np.isfinite(values)
+        low = np.min(values, axis=0, where=there, initial=np.inf)
+        high = np.max(values, axis=0, where=there, initial=-np.inf)
+        empty = ~there.any(axis=0)
+        return np.where(empty, 0, low).astype(float), np.where(empty, 0, high).astype(float)
+    return values.min(axis=0).astype(float), values.max(axis=0).astype(float)
+
+
+def _exponent(low: np.ndarray, high: np.ndarray, together: bool) -> np.ndarray | None:
+    """Powers of two that bring features of extreme magnitude near 1; None if there are none."""
+    size = np.maximum(np.abs(low), np.abs(high))
+    if together:
+        size = size.max(keepdims=True)
+    extreme = ((size < _SMALL) & (size > 0)) | (size > _LARGE)
+    if not extreme.any():
+        return None
+    return np.where(extreme, np.frexp(np.where(size > 0, size, 1))[1], 0)
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """(*feature) of at most some thousand samples, evenly spread."""
+    some = values[:: max(1, len(values) // 2000)]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of features without a value
+        return np.nan_to_num(np.nanmedian(some, axis=0))
+
+
+def _lost(values: np.ndarray, cast: np.ndarray) -> np.ndarray:
+    """(*feature) share of the changes from sample to sample that the cast made vanish."""
+    changes = np.count_nonzero(values[1:] != values[:-1], axis=0)
+    left = np.count_nonzero(cast[1:] != cast[:-1], axis=0)
+    return 1 - left / np.maximum(changes, 1) * (changes > 0) - (changes == 0)
