@@ -15,6 +15,7 @@ from jaxneuro.selection import lag_choice
 
 COMMAND = "python -m experiments.neural_decoding"
 LAGS = (0, 5, 10)  # bins of the past, where the samples are a time series
+OWN_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # around what our own recordings need
 
 
 @dataclass
@@ -52,13 +53,15 @@ def _main(options: Options, part: Part) -> dict[str, Any]:
     if options.data == "ecog-grip":
         outer = splits.blocks(len((given := movements.ecog_grip()).x), 3, gap=5)
         nested = splits.nested(outer, lambda index: splits.blocks(len(index), 3, gap=5))
-        return _run(options, part, given, nested, (0,))
+        return _run(options, part, given, nested, (0,), OWN_STRENGTHS)
     if options.data == "m1-reach":
         if options.path is None:
             raise ValueError("--data m1-reach needs --path, the file of the recording")
         given, lags = movements.m1_reach(options.path), (0,)  # its features are lags already
+        strengths = OWN_STRENGTHS
     elif options.data.endswith(".npz"):
         given, lags = data.dataset_from_npz(options.data, "decoding"), LAGS
+        strengths = STRENGTHS
         part.notes.extend(given.notes)
         if given.categories:
             command = f"{COMMAND} --data {options.data} --seed {options.seed}"
@@ -71,7 +74,7 @@ def _main(options: Options, part: Part) -> dict[str, Any]:
         len(given.x), test=given.test, groups=given.groups, series=series, folds=3,
         gap=LAGS[-1] if long else 0, seed=options.seed,
     )  # fmt: skip
-    return _run(options, part, given, nested, lags if long else (0,))
+    return _run(options, part, given, nested, lags if long else (0,), strengths)
 
 
 def _run(
@@ -80,11 +83,11 @@ def _run(
     given: Dataset,
     nested: splits.NestedSplits,
     lags: tuple[int, ...],
+    strengths: tuple[float, ...],
 ) -> dict[str, Any]:
     y = _scaled(given.y, nested.train[:, -1].max(axis=0) > 0)  # R² is the same
     quick, outputs = options.quick, y.shape[1]
-    # Of unseen data the grid reaches from "none" to "all"; of ours it lies where it is needed.
-    l2 = axes.grid(l2=STRENGTHS if len(lags) > 1 or not quick else STRENGTHS[1::2])
+    l2 = axes.grid(l2=strengths[::2] if quick else strengths)
     deep = axes.grid(l2=[1e-3, 1e-2] if quick else [1e-3, 1e-2, 1e-1], learning_rate=[3e-3])
     shifts = axes.shifts(2 if quick else 20, least=max(1, len(y) // 10), seed=options.seed)
     past = lag_choice(given.x, lags, given.groups) if len(lags) > 1 else None

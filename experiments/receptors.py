@@ -31,8 +31,8 @@ def run(seed: int, quick: bool) -> tuple[Part, dict[str, Search], str]:
     )
     sound = [features.lags(level, LAGS).reshape(samples, -1) for level, _ in cells]
     past = [features.lags(counts, LAGS, first=1).reshape(samples, -1) for _, counts in cells]
-    penalty = axes.grid(l2=[1e-3, 1e-2] if quick else [1e-4, 1e-3, 1e-2])
-    deep = axes.grid(l2=[3e-3, 1e-2] if quick else [1e-3, 3e-3, 1e-2])
+    penalty = axes.grid(l2=[1e-2, 1e-1] if quick else [1e-3, 1e-2, 1e-1])
+    deep = axes.grid(l2=[3e-2, 1e-1] if quick else [1e-2, 3e-2, 1e-1])
     descent = axes.grid(l2=[0.0, 1e-2] if quick else [0.0, 1e-3, 1e-2], learning_rate=[0.3])
     steps = 20 if quick else 300
     plans = {
@@ -50,7 +50,7 @@ def run(seed: int, quick: bool) -> tuple[Part, dict[str, Search], str]:
             penalty,
         ),
     }
-    part, searches = Part(), {}
+    part, searches = Part(), dict[str, Search]()
     for name, (fit, x, grid) in plans.items():
         pairs = zip(x, cells, strict=True)
         inputs = stack_subjects([make_inputs(a, counts, key=seed) for a, (_, counts) in pairs])

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from experiments.report import Figure, Table, versions, write
+from jaxneuro import compat
+from jaxneuro.data.wheels import cache_root
 from jaxneuro.fits import Fits
 from jaxneuro.selection import EdgeOfGrid, Search, edges
 
@@ -194,6 +196,7 @@ def command_line(options: type[T], run: Callable[[T], Any], argv: Sequence[str] 
     except ImportError as error:
         raise SystemExit('tyro is not installed: pip install "jaxneuro[experiments]"') from error
     parsed = tyro.cli(options, args=argv)
+    compat.keep_programs(cache_root() / "programs")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop ends as Ctrl-C
     try:
         run(parsed)

@@ -1,6 +1,8 @@
 """What differs between versions of JAX, in one place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,6 +21,26 @@ def per_device(function: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) ->
     return jax.shard_map(
         function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
     )
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """The settings of JAX that our programs are written for, whatever the user's: lanes hold
+    infinities and NaN on purpose, and arrays of other ranks meet by broadcasting."""
+    with (
+        jax.debug_nans(False),
+        jax.debug_infs(False),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        yield
+
+
+def keep_programs(folder: Path) -> None:
+    """Compiled programs are kept in a folder from now on, and found there by the next process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def flops(compiled: Any) -> float:

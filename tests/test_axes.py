@@ -22,6 +22,7 @@ from jaxneuro import (
     splits,
     stack_subjects,
 )
+from jaxneuro.engine import programs
 
 SAMPLES, FEATURES, TARGETS = 40, 3, 4
 TIME = np.arange(SAMPLES)
@@ -161,6 +162,39 @@ def test_targets_take_columns():
     inputs = make()
     for i in range(TARGETS):
         np.testing.assert_array_equal(axes.targets(4).select(inputs, i).y, inputs.y[:, i])
+
+
+def test_some_targets_are_picked_by_a_list():
+    inputs = make()
+    axis = axes.targets([2, 0], name="neuron")
+    assert (axis.name, axis.size, axis.labels) == ("neuron", 2, (2, 0))
+    for i, column in enumerate((2, 0)):
+        np.testing.assert_array_equal(axis.select(inputs, i).y, inputs.y[:, column])
+    assert axes.targets(np.array([3]), ["V1"]).labels == ("V1",)
+
+
+def test_folds_of_scikit_learn_and_of_pairs_of_indices():
+    model_selection = pytest.importorskip("sklearn.model_selection")
+    labels, groups = np.arange(SAMPLES) % 3, np.repeat(np.arange(8), 5)
+    for splitter, given in (
+        (model_selection.KFold(3), {}),
+        (model_selection.StratifiedKFold(2), {"y": labels}),
+        (model_selection.LeaveOneGroupOut(), {"groups": groups}),
+        (model_selection.ShuffleSplit(4, random_state=0), {}),
+    ):
+        pairs = list(splitter.split(np.zeros(SAMPLES), given.get("y"), given.get("groups")))
+        found = axes.folds(splitter, samples=SAMPLES, **given)
+        same = axes.folds(pairs, samples=SAMPLES)
+        assert found.size == same.size == len(pairs)
+        for axis in (found, same):
+            made = chosen(axis, make_inputs(np.ones((SAMPLES, 1)), np.ones(SAMPLES)))
+            for i, (train, test) in enumerate(pairs):
+                np.testing.assert_array_equal(np.flatnonzero(made.weight[i]), np.sort(train))
+                np.testing.assert_array_equal(np.flatnonzero(made.held_out[i]), np.sort(test))
+    with pytest.raises(ValueError, match="fold: folds of indices need samples="):
+        axes.folds(model_selection.KFold(3))
+    with pytest.raises(TypeError, match=r"fold: 3 is no folds: pass what jaxneuro"):
+        axes.folds(3, samples=SAMPLES)
 
 
 def test_folds_keep_what_is_out_for_good_out():
@@ -392,8 +426,11 @@ def test_other_seeds_are_other_fits_and_the_same_again():
     ("call", "told"),
     [
         (lambda: axes.targets(0), "'target': size is 0"),
-        (lambda: axes.targets(2.5), "'target': size is 2.5"),
-        (lambda: axes.targets(None), "'target': size is None"),
+        (lambda: axes.targets(2.5), "'target': columns is 2.5"),
+        (lambda: axes.targets(None), "'target': columns is None"),
+        (lambda: axes.targets([]), r"'target': columns is \[\]"),
+        (lambda: axes.targets([0, -1]), r"'target': columns is \[0, -1\]"),
+        (lambda: axes.targets([0, 2], ["a"]), "'target': 1 labels for 2 indices"),
         (lambda: axes.targets(3, ["a"]), "'target': 1 labels for 3 indices"),
         (lambda: axes.seeds(-1), "'seed': size is -1"),
         (lambda: axes.subjects(0), "'subject': size is 0"),
@@ -427,6 +464,8 @@ def test_bad_arguments_are_told_with_the_axis(call, told):
     ("axis", "told"),
     [
         (axes.targets(5), r"'target': 5 targets, and y is \(40, 4\)"),
+        (axes.targets(3), r"'target': 3 targets, and y is \(40, 4\): for some .* a list"),
+        (axes.targets([1, 4]), r"'target': 5 targets, and y is \(40, 4\)"),
         (axes.subjects(2), r"'subject': 2 subjects, and weight is \(40,\)"),
         (axes.folds([[1, 0]], [[0, 1]]), "'fold': the folds are for 2 samples, and there are 40"),
         (axes.permutations(2, groups=[1, 2]), "'permutation': groups are for 2 samples"),

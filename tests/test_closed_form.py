@@ -286,7 +286,7 @@ def test_ridge_search_says_what_is_wrong() -> None:
     for changed, told in (
         ({"x": x[:, 0]}, r"x \(12,\) must be \(sample, \*feature\)"),
         ({"x": np.where(np.arange(2) == 1, np.nan, x)}, "x must be finite$"),
-        ({"x": x[:-1]}, "with x's 11 samples"),
+        ({"x": x[:-1]}, "x has 11"),
         ({"x": x.astype(str)}, "must be numbers"),
         ({"y": y[:, 0]}, r"y \(12,\) must be \(sample, target\)"),
         ({"y": np.where(np.arange(3) == 1, np.inf, y)}, "y must be finite or NaN"),

@@ -22,12 +22,14 @@ from jaxneuro import (
     models,
     penalties,
 )
+from jaxneuro.engine import programs
 from jaxneuro.engine.lanes import flatten_axes
 from jaxneuro.engine.programs import get_engine, selects_of
 from jaxneuro.inputs import make_inputs
 
+SGD = optax.sgd(0.1)
 DESCENT = make_fit(
-    models.linear(), losses.poisson, optax.sgd(0.1), penalties.ridge("strength"),
+    models.linear(), losses.poisson, SGD, penalties.ridge("strength"),
     Stop(max_steps=30), scores={"correlation": metrics.correlation}, standardise=True,
 )  # fmt: skip
 _COMPILED = "/jax/core/compile/backend_compile_duration"
@@ -127,11 +129,34 @@ def test_a_new_shape_builds_one_engine_of_three_programs(warm, monkeypatch):
     assert (counted.engines, counted.programs) == (0, 0)
 
 
+def test_the_same_fit_made_anew_compiles_nothing(warm, monkeypatch):
+    """A fit is a value: what is equal shares its programs, though each call made its own."""
+
+    def build(**changed):
+        return make_fit(
+            models.linear(), losses.poisson, SGD, penalties.ridge("strength"),
+            Stop(**({"max_steps": 30} | changed)), scores={"correlation": metrics.correlation},
+            standardise=True,
+        )  # fmt: skip
+
+    inputs, every = make()
+    assert build() == build() == DESCENT and hash(build()) == hash(DESCENT)
+    before = run(ROWS)
+    with counting(monkeypatch) as counted:
+        found = fit_many(build(), inputs, every, rows=ROWS, lanes=LANES)
+    assert (counted.engines, counted.programs) == (0, 0)
+    np.testing.assert_array_equal(found.loss, before.loss)
+    assert build(max_steps=29) != DESCENT
+    with counting(monkeypatch) as counted:
+        fit_many(build(max_steps=29), inputs, every, rows=ROWS, lanes=LANES)
+    assert counted.engines == 1
+
+
 # What is in the programs. Samples, features and lanes are primes that nothing else has.
 WIDE = 11
 
 
-def programs(every, lanes=WIDE):
+def texts(every, lanes=WIDE):
     """The optimised HLO of start, advance and finish."""
     every = flatten_axes(every)
     inputs = problem()
@@ -167,7 +192,7 @@ def closed_over(inputs, index):
 def test_x_is_shared_by_all_lanes_and_no_constant():
     """With targets, folds (their own standardisation), ablations, bootstraps and a grid."""
     test = np.arange(3)[:, None] == np.arange(SAMPLES) % 3
-    shared = programs([
+    shared = texts([
         axes.targets(TARGETS), axes.folds(~test, test), axes.ablations(np.eye(FEATURES)),
         axes.grid(strength=[0.1, 1]), axes.bootstraps(3),
     ])  # fmt: skip
@@ -179,7 +204,7 @@ def test_x_is_shared_by_all_lanes_and_no_constant():
 
 def test_an_axis_that_changes_x_copies_it_and_a_closure_is_a_constant():
     """That the two checks above can fail: what `outer` and `Partial` are for."""
-    bad = programs([
+    bad = texts([
         axes.targets(TARGETS), axes.grid(strength=[1]), Axis("x", 2, stretched),
         Axis("y", 2, closed_over),
     ])  # fmt: skip

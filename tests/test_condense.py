@@ -110,7 +110,7 @@ def test_moments_are_kept():
 
 def test_the_same_fit_again_compiles_nothing():
     inputs, folds = make_inputs(*recording()), splits.blocks(SAMPLES, FOLDS)
-    assert condense(RIDGE, inputs, folds).fit is condense(RIDGE, inputs, folds).fit
+    assert condense(RIDGE, inputs, folds).fit == condense(RIDGE, inputs, folds).fit
 
 
 def test_fits_that_know_more_of_their_samples_than_moments():

@@ -1,5 +1,7 @@
 """Nested selection picks what a plain loop over scikit-learn picks, and nothing leaks."""
 
+import warnings
+
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -23,7 +25,8 @@ from jaxneuro import (
     penalties,
     splits,
 )
-from jaxneuro.selection.search import search
+from jaxneuro.engine import programs
+from jaxneuro.selection.search import EdgeOfGrid, search
 
 SAMPLES, FEATURES, TARGETS, LANES = 84, 6, 4, 4
 STRENGTHS = (1e-3, 0.03, 0.3, 1.0, 10.0)
@@ -108,6 +111,7 @@ def test_the_choice_and_the_score_are_those_of_a_plain_loop(found):
 
 def test_what_is_in_the_tables(found):
     assert found.total == TARGETS * 3 * 3 * len(STRENGTHS) + TARGETS * 3
+    assert (found.score, found.sign) == ("r2", 1)
     assert found.inner.params is None
     table = found.fits.table()
     chosen = found.selection.values["l2"]
@@ -152,11 +156,47 @@ def test_outer_test_samples_change_no_choice_and_no_parameter(found, outer):
 def test_missing_outer_test_samples_change_no_choice_either(found):
     x, y = recording()
     y[SPLITS.test[1, -1] > 0, 2] = np.nan
-    other = run(x, y)
+    with pytest.warns(UserWarning, match=r"1 of 12 fits have no held-out .* target 2, fold 7"):
+        other = run(x, y)
     np.testing.assert_array_equal(other.selection.chosen[:, 1], found.selection.chosen[:, 1])
     assert np.isnan(other.fits.scores["r2"][2, 1])
     kernels = (s.fits.params["readout"]["kernel"][:, 1] for s in (found, other))
     np.testing.assert_array_equal(*kernels)
+
+
+def test_a_choice_at_the_edge_of_the_grid_is_told():
+    x, y = recording()
+    told = (r"search: of 12 choices of l2, \d+ lie at the least \(0.001\) and "
+            r"\d+ lie at the greatest \(10\): a grid that reaches further")  # fmt: skip
+    with pytest.warns(EdgeOfGrid, match=told):
+        found = run(x, y)
+    chosen = found.selection.values["l2"]
+    counts = int((chosen == STRENGTHS[0]).sum()), int((chosen == STRENGTHS[-1]).sum())
+    assert found.selection.at_edges() == {"l2": counts}
+    inner = ((chosen > STRENGTHS[0]) & (chosen < STRENGTHS[-1])).all(axis=1)
+    sure = make_inputs(x, y[:, inner])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search(RIDGE, sure, [axes.targets(int(inner.sum()))], SPLITS, axes.grid(l2=STRENGTHS),
+               lanes=LANES)  # fmt: skip
+
+
+def test_without_scores_the_least_loss_chooses():
+    """The loss of held-out samples is an error: what R² says upside down."""
+    fit = make_fit(
+        models.linear(), losses.half_squared_error, optimizers.lbfgs(5), penalties.ridge(),
+        Stop(max_steps=200, gradient=1e-6), standardise=True,
+    )  # fmt: skip
+    inputs, grid = make_inputs(*recording()), axes.grid(l2=STRENGTHS)
+    found = search(fit, inputs, [axes.targets(TARGETS)], SPLITS, grid, lanes=LANES)
+    assert (found.score, found.sign) == ("loss", -1)
+    means = found.inner.scores["loss"].astype(float).mean(axis=2)
+    np.testing.assert_array_equal(found.selection.chosen[..., 0], means.argmin(axis=-1))
+    np.testing.assert_allclose(found.selection.score, means.min(axis=-1))
+    both = fit._replace(better=(("r2", True), ("mse", False)))
+    for score, told in ((None, "which score chooses"), ("r3", "no score 'r3'")):
+        with pytest.raises(ValueError, match=rf"{told}.* \['r2', 'mse'\]"):
+            search(both, inputs, [axes.targets(TARGETS)], SPLITS, grid, score=score)
 
 
 def test_without_a_choice_the_inner_folds_are_not_run():
@@ -207,8 +247,8 @@ def test_several_hyper_parameters_and_seeds():
     )
     assert found.inner.shape == (TARGETS, 2, 3, 3, 2, 3)
     assert found.fits.shape == (TARGETS, 2, 3)
-    means = found.inner.scores["r2"].mean(axis=3)
-    best = means.reshape(TARGETS, 2, 3, -1).argmax(axis=-1)
+    means = found.inner.scores["r2"].astype(float).mean(axis=3).reshape(TARGETS, 2, 3, -1)
+    best = 5 - means[..., ::-1].argmax(axis=-1)  # of equals the last, which is the strongest
     chosen = found.selection.chosen
     np.testing.assert_array_equal(chosen[..., 0] * 3 + chosen[..., 1], best)
     table = found.fits.table()

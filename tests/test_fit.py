@@ -15,6 +15,7 @@ from jaxneuro import (
     Stop,
     Warned,
     axes,
+    closed_form,
     fit_many,
     losses,
     make_fit,
@@ -74,7 +75,7 @@ def test_converged() -> None:
     inputs = make_inputs(*arrays())
     result = run(linear(), inputs)
     assert result.status == Status.CONVERGED and result.warning == Warned.NOTHING
-    first = walk(linear(), inputs, 1)[-1].first_gradient
+    first = walk(linear(), inputs, 1)[-1].progress.first_gradient
     assert result.gradient_norm <= 1e-5 * first
 
 
@@ -96,14 +97,16 @@ def test_step_limit_is_that_many_updates_and_the_last_iterate_counts(steps: int)
         statuses = [int(state.progress.status) for state in states]
         # init, `steps` updates, one evaluation of the last iterate, nothing more
         assert statuses == [Status.RUNNING] * (steps + 1) + [Status.STEP_LIMIT] * 3
-        assert [int(state.progress.steps) for state in states[: steps + 1]] == list(range(steps + 1))
+        counted = [int(state.progress.steps) for state in states[: steps + 1]]
+        assert counted == list(range(steps + 1))
         result = compiled(fit).result(inputs, states[-1])
-        w = np.zeros(FEATURES + 1)
+        w = np.r_[np.zeros(FEATURES), y.mean()]  # the bias starts at the best constant
         design = np.c_[x, np.ones(SAMPLES)]
         for _ in range(steps):
             w -= 0.125 * design.T @ (design @ w - y) / SAMPLES
         assert result.status == Status.STEP_LIMIT and result.steps == steps
         np.testing.assert_allclose(result.params["readout"]["kernel"][:, 0], w[:-1], rtol=1e-12)
+        np.testing.assert_allclose(result.params["readout"]["bias"], w[-1:], rtol=1e-12)
         error = design @ w - y
         assert float(result.loss) == pytest.approx((error**2).mean() / 2, rel=1e-12)
         slope = np.linalg.norm(design.T @ error / SAMPLES)
@@ -118,8 +121,9 @@ def test_diverged_by_the_learning_rate(rate: float, stop: Stop) -> None:
     inputs = make_inputs(*arrays(), hyper={"learning_rate": rate})
     result = run(fit, inputs)
     assert result.status == Status.DIVERGED
-    assert float(result.loss) == pytest.approx(np.mean(arrays()[1] ** 2) / 2, rel=1e-5)
+    assert float(result.loss) == pytest.approx(np.var(arrays()[1]) / 2, rel=1e-5)
     np.testing.assert_array_equal(result.params["readout"]["kernel"], 0)
+    np.testing.assert_allclose(result.params["readout"]["bias"], arrays()[1].mean(), rtol=1e-5)
 
 
 def test_diverged_where_no_value_is_finite() -> None:
@@ -135,6 +139,13 @@ def validated() -> tuple:
                        held_out=mask(slice(30, 40)))  # fmt: skip
 
 
+def as_of_y(params, inputs):
+    """Parameters under way, which predict `y` about its mean over the fitted samples."""
+    readout = params["readout"]
+    mean = np.average(inputs.y, weights=inputs.weight)
+    return {"readout": readout | {"bias": readout["bias"] + mean}}
+
+
 def test_early_stopping_keeps_the_best_and_counts_the_last_iterate() -> None:
     inputs = validated()
     patience = 4
@@ -143,18 +154,19 @@ def test_early_stopping_keeps_the_best_and_counts_the_last_iterate() -> None:
     assert result.status == Status.EARLY_STOPPED
     # The same descent without early stopping, judged here.
     states = walk(linear(Stop(max_steps=500, gradient=0, plateau=0), SGD), inputs, 60)
+    passed = [as_of_y(s.params, inputs) for s in states]
     apply = jax.jit(models.linear().apply)
-    errors = [0.5 * np.square(apply(s.params, inputs.x) - inputs.y) for s in states]
+    errors = [0.5 * np.square(apply(params, inputs.x) - inputs.y) for params in passed]
     curve = np.array([e[8:30].mean() for e in errors])
     best = int(curve.argmin())
     assert 0 < best < 50 and np.all(np.diff(curve[: best + 1]) < 0)
     assert result.steps == best + patience
-    trees_close(result.params, states[best].params, rtol=1e-6)
+    trees_close(result.params, passed[best], rtol=1e-6)
     assert float(result.loss) == pytest.approx(errors[best][:8].mean(), rel=1e-5)
     # Ended by the step limit at that very iterate: it was evaluated, so it is kept.
     cut = run(linear(Stop(max_steps=best, gradient=0, plateau=0, patience=patience), SGD), inputs)
     assert cut.status == Status.STEP_LIMIT
-    trees_close(cut.params, states[best].params, rtol=1e-6)
+    trees_close(cut.params, passed[best], rtol=1e-6)
 
 
 def test_early_stopping_never_looks_at_held_out_samples() -> None:
@@ -191,7 +203,8 @@ def test_bad_data_never_starts(name: str) -> None:
     changes = {field: jnp.asarray(value, jnp.float32) for field, value in case.items()}
     inputs = make_inputs(x, y)._replace(**changes)
     states = walk(fit, inputs, 2)
-    assert all(state.progress.status == Status.BAD_DATA and state.progress.steps == 0 for state in states)
+    for state in states:
+        assert state.progress.status == Status.BAD_DATA and state.progress.steps == 0
     trees_close(states[-1].params, states[0].params, rtol=0)
     result = compiled(fit).result(inputs, states[-1])
     assert np.isnan(result.loss) and np.isnan(result.gradient_norm)
@@ -232,6 +245,29 @@ def test_constant_target_is_a_warning(y, loss, model) -> None:
     assert result.warning == Warned.CONSTANT_TARGET
     assert result.status in (Status.CONVERGED, Status.PLATEAU, Status.STEP_LIMIT)
     assert np.isfinite(result.loss)
+
+
+def test_an_output_without_any_value_is_a_warning() -> None:
+    x, y = arrays()
+    outputs = np.c_[y, np.where(mask(39), y, np.nan)]
+    fit = make_fit(models.linear(2), losses.half_squared_error, LBFGS)
+    result = run(fit, make_inputs(x, outputs, held_out=mask(39)))
+    assert result.warning == Warned.NO_TARGET and result.status == Status.CONVERGED
+    alone = run(linear(), make_inputs(x, y, held_out=mask(39)))
+    np.testing.assert_allclose(
+        result.params["readout"]["kernel"][:, 0], alone.params["readout"]["kernel"][:, 0], rtol=1e-3
+    )
+
+
+def test_scores_of_nothing_are_a_warning() -> None:
+    x, y = arrays()
+    y[39] = np.nan
+    fit = make_fit(MODEL, losses.half_squared_error, LBFGS, scores={"r2": metrics.r2})
+    for inputs in (make_inputs(x, y), make_inputs(x, y, held_out=mask(39))):
+        result = run(fit, inputs)
+        assert result.warning == Warned.NOT_SCORED and np.isnan(result.scores["r2"])
+        plain = run(linear(), inputs)  # nobody asked for more than the loss
+        assert plain.warning == Warned.NOTHING and np.isnan(plain.scores["loss"])
 
 
 # Samples left out
@@ -276,6 +312,30 @@ def test_missing_samples_are_left_out() -> None:
     trees_close(found.params, wanted.params, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("model", [models.linear, models.linear_decoder])
+def test_each_output_misses_its_own_values(model) -> None:
+    """One fit of many outputs, each without other samples, is ridge regression of each alone."""
+    x, _ = arrays()
+    rng = np.random.default_rng(1)
+    y = x @ rng.normal(size=(FEATURES, 3)) + 2 + rng.normal(size=(SAMPLES, 3))
+    y[rng.random(y.shape) < 0.3] = np.nan
+    y[0], fitted = np.nan, 1 - mask(slice(30, 40))
+    with float64():
+        fit = make_fit(model(3), losses.half_squared_error, LBFGS, penalties.ridge(0.2 / 3),
+                       Stop(gradient=1e-10, plateau=0), scores={"r2": metrics.r2})  # fmt: skip
+        found = run(fit, make_inputs(x, y, weight=fitted, held_out=mask(slice(30, 40))))
+        weight = fitted[:, None] * ~np.isnan(y)
+        exact = closed_form.ridge(*map(jnp.asarray, (x, y, weight, 0.2)))
+        kernel, bias = map(np.asarray, exact)
+    np.testing.assert_allclose(found.params["readout"]["kernel"], kernel, rtol=1e-6)
+    np.testing.assert_allclose(found.params["readout"]["bias"], bias, rtol=1e-6)
+    for i in range(3):
+        scored = np.flatnonzero((fitted == 0) & ~np.isnan(y[:, i]))
+        error = y[scored, i] - x[scored] @ kernel[:, i] - bias[i]
+        wanted = 1 - (error**2).mean() / y[scored, i].var()
+        assert float(found.scores["r2"][i]) == pytest.approx(wanted, rel=1e-6)
+
+
 def test_weight_two_is_a_sample_twice() -> None:
     x, y = arrays()
     rows = np.r_[np.arange(SAMPLES), 5, 9, 9]
@@ -318,7 +378,8 @@ def test_standardise_is_a_fit_of_standardised_features() -> None:
         ]  # fmt: skip
         found = run(fits[0], make_inputs(x, y, weight=fitted))
         wanted = run(fits[1], make_inputs((x - mean) / deviation, y, weight=fitted))
-        assert float(found.loss) == pytest.approx(float(wanted.loss), rel=1e-10)
+        in_units = float(wanted.loss) / y[:25].var()  # of y as well: the same optimum
+        assert float(found.loss) == pytest.approx(in_units, rel=1e-10)
         raw = fits[0].predict(found.params, jnp.asarray(x))  # parameters act on the raw x
         scaled = fits[1].predict(wanted.params, jnp.asarray((x - mean) / deviation))
         np.testing.assert_allclose(raw, scaled, rtol=1e-8)
@@ -326,6 +387,66 @@ def test_standardise_is_a_fit_of_standardised_features() -> None:
         np.testing.assert_allclose(
             kernel * deviation, wanted.params["readout"]["kernel"][:, 0], rtol=1e-7
         )
+
+
+def shrunk(rates, relative: bool) -> np.ndarray:
+    """(neuron,) norms of the weights under a penalty, as shares of those without."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20_000, 3))
+    drive = x @ np.array([0.5, -0.3, 0.2])
+    counts = rng.poisson(np.exp(drive)[:, None] * rates)
+    fit = make_fit(MODEL, losses.poisson, LBFGS, penalties.ridge(), standardise=True,
+                   relative=relative)  # fmt: skip
+    every = [axes.targets(len(rates)), axes.grid(l2=[0, 0.5])]
+    found = fit_many(fit, make_inputs(x, counts.astype(float)), every, lanes=4)
+    norms = np.linalg.norm(found.params["readout"]["kernel"][..., 0], axis=-1)
+    return norms[:, 1] / norms[:, 0]
+
+
+def test_relative_penalties_mean_the_same_for_quiet_and_for_loud_neurons() -> None:
+    quiet, loud = shrunk([0.1, 10], relative=True)
+    assert quiet == pytest.approx(loud, rel=0.05) and 0.5 < loud < 0.8
+    quiet, loud = shrunk([0.1, 10], relative=False)
+    assert quiet < 0.3 and loud > 0.9
+
+
+def test_relative_to_squared_error_is_no_change_but_by_its_curvature() -> None:
+    x, y = arrays()
+    options = {"optimizer": LBFGS, "standardise": True}
+    found, wanted, twice = (
+        run(make_fit(MODEL, loss, penalty=penalties.ridge(l2), relative=relative, **options),
+            make_inputs(x, y))
+        for loss, l2, relative in ((losses.half_squared_error, 0.3, True),
+                                   (losses.half_squared_error, 0.3, False),
+                                   (losses.squared_error, 0.3, True))
+    )  # fmt: skip
+    trees_close(found.params, wanted.params, rtol=1e-6)
+    trees_close(twice.params, wanted.params, rtol=1e-3, atol=1e-4)
+    with pytest.raises(ValueError, match=r"relative=True needs a loss whose curvature is known"):
+        linear(loss=lambda prediction, y: jnp.abs(prediction - y), relative=True)
+
+
+@pytest.mark.parametrize("name", ["poisson", "poisson_softplus", "bernoulli", "cross_entropy"])
+def test_fits_start_at_the_best_constant(name: str) -> None:
+    loss, rng = getattr(losses, name), np.random.default_rng(0)
+    y = rng.integers(0, {"bernoulli": 2, "cross_entropy": 3}.get(name, 9), SAMPLES)
+    weight = 1 - mask(slice(30, 40))
+    fit = make_fit(models.linear(3) if loss.labels else MODEL, loss, LBFGS)
+    with float64():
+        inputs = make_inputs(arrays()[0], y, weight=weight)
+        params = fit.init(inputs).params
+        predicted = fit.predict(params, inputs.x[:1])[0]
+        mean = np.bincount(y[:30]) if loss.labels else y[:30].mean()
+        wanted = (mean + 0.5) / 31.5 if loss.labels else mean  # of classes, kept off 0
+        np.testing.assert_allclose(predicted, wanted, rtol=1e-6)
+        slope = jax.grad(lambda bias: losses.mean_loss(
+            loss, models.linear(3 if loss.labels else None).apply(
+                {"readout": params["readout"] | {"bias": bias}}, inputs.x
+            ), inputs.y, inputs.weight,
+        ))(params["readout"]["bias"])  # fmt: skip
+        assert np.abs(slope).max() < (0.02 if loss.labels else 1e-6)
+    silent = fit.init(make_inputs(arrays()[0], 0 * y, weight=weight)).params
+    assert np.isfinite(silent["readout"]["bias"]).all()
 
 
 def test_standardise_leaves_a_constant_feature_out() -> None:
@@ -485,7 +606,7 @@ def test_blocks_of_predictions_are_the_whole() -> None:
 def test_batches_keep_the_last_parameters() -> None:
     fit, inputs, result = batched()
     states = walk(fit, inputs, 61)
-    assert states[-1].status == Status.STEP_LIMIT
+    assert states[-1].progress.status == Status.STEP_LIMIT
     trees_close(states[-1].kept, states[60].params, rtol=0)
     assert not np.allclose(states[-1].kept["readout"]["kernel"],
                            states[59].params["readout"]["kernel"], rtol=1e-6)  # fmt: skip

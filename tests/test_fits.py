@@ -1,8 +1,23 @@
 """What many fits leave behind: shapes, choices, tables."""
 
+import copy
+import pickle
+import re
+from dataclasses import replace
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import LANES, POISSON, STRENGTHS, TARGETS, counts, problem, targets_and_grid
+from helpers import (
+    LANES,
+    POISSON,
+    STRENGTHS,
+    TARGETS,
+    assert_same_bits,
+    counts,
+    problem,
+    targets_and_grid,
+)
 
 from jaxneuro import Axis, Fits, Status, Warned, fit_many
 from jaxneuro.fits import take
@@ -33,6 +48,8 @@ def make(every, scores, **fields) -> Fits:
         "useful": 1.0,
     }
     scores = {name: np.asarray(values, np.float32) for name, values in scores.items()}
+    directed = tuple((name, name not in ("mse", "loss")) for name in scores)
+    usual["fit"] = POISSON._replace(better=directed)
     return Fits(axes=tuple(every), scores=scores, **{**usual, **fields})
 
 
@@ -115,11 +132,38 @@ def test_outputs_are_averaged_and_the_score_is_named():
     fits = make([axis("l2", 2, (1.0, 2.0))], {"r2": [[0.0, 1.0], [0.4, 0.4]], "mse": [1.0, 2.0]})
     np.testing.assert_allclose(fits.score("r2"), [0.5, 0.4])
     assert fits.select(["l2"], "r2").values["l2"] == 1.0
-    assert fits.select(["l2"], "mse").values["l2"] == 2.0
+    assert fits.select(["l2"], "mse").values["l2"] == 1.0
     with pytest.raises(ValueError, match=r"which score\? There are \['mse', 'r2'\]"):
         fits.select(["l2"])
     with pytest.raises(ValueError, match=r"no score 'r3'; there are"):
         fits.select(["l2"], "r3")
+
+
+def test_errors_are_chosen_lowest_and_told_as_they_are():
+    every = [axis("target", 2), axis("fold", 2), axis("l2", 3, (0.1, 1.0, 10.0))]
+    losses_ = [[[3, 1, 2], [1, 0, 2]], [[NAN, 4, 4], [5, 6, 6]]]
+    for name in ("loss", "mse"):
+        found = make(every, {name: losses_}).select(["l2"])
+        np.testing.assert_array_equal(found.values["l2"], [1.0, 10.0])
+        np.testing.assert_allclose(found.score, [0.5, 5.0])
+    upside_down = make(every, {"r2": -np.asarray(losses_)}).select(["l2"])
+    np.testing.assert_array_equal(upside_down.values["l2"], [1.0, 10.0])
+    np.testing.assert_allclose(upside_down.score, [-0.5, -5.0])
+
+
+def test_choices_at_the_edges_are_counted():
+    scores = [[[0.9, 0.5, 0.0]], [[0.1, 0.2, 0.3]], [[0.0, 0.2, 0.9]], [[0, 1, 0]], [[NAN] * 3]]
+    found = searched(scores).select(["l2"])
+    assert found.limits == {"l2": (0.1, 10.0)}
+    assert found.at_edges() == {"l2": (1, 2)}  # what has no score chose nothing
+    assert searched(np.zeros((1, 1, 2)), (1.0, 2.0)).select(["l2"]).at_edges() == {}
+    named = make([axis("model", 3, ("a", "b", "c"))], {"r2": [0, 1, 2]})
+    assert named.select(["model"]).at_edges() == {}
+
+
+def test_outputs_without_a_score_are_left_out_of_the_mean():
+    fits = make([axis("l2", 2, (1.0, 2.0))], {"r2": [[0.5, NAN, 0.1], [NAN] * 3]})
+    np.testing.assert_allclose(fits.score(), [0.3, NAN])
 
 
 @pytest.mark.parametrize("over", [["l3"], ["fold"], ["l2", "l3"]])
@@ -221,6 +265,54 @@ def test_predictions_follow_from_the_parameters(fitted):
     expected = np.corrcoef(np.asarray(rate)[held_out], y[held_out])[0, 1]
     assert fitted.scores["correlation"][4, 0] == pytest.approx(expected, rel=1e-4)
     assert Warned(int(fitted.warning[4, 0])) == Warned.NOTHING
+
+
+def test_predict_is_what_each_fit_predicts(fitted):
+    x = np.asarray(problem().x)[:31]
+    found = fitted.predict(x)
+    assert found.shape == (TARGETS, 3, 31)
+    for place in np.ndindex(fitted.shape):
+        wanted = POISSON.predict(take(fitted.params, place), jnp.asarray(x))
+        np.testing.assert_allclose(found[place], wanted, rtol=1e-5)
+    shaped = fitted.shaped([axis("both", TARGETS * 3)])
+    np.testing.assert_array_equal(shaped.predict(x), found.reshape(-1, 31))
+    np.testing.assert_allclose(fitted.predict(x[:1]), found[..., :1], rtol=1e-5)
+
+
+def test_predict_of_more_fits_than_one_block(monkeypatch, fitted):
+    x = np.asarray(problem().x)[:5]
+    whole = fitted.predict(x)
+    monkeypatch.setattr("jaxneuro.fits._BLOCK", 7)  # 24 fits: the last block is not full
+    np.testing.assert_allclose(fitted.predict(x), whole, rtol=1e-5)
+
+
+def test_predict_needs_the_parameters(fitted):
+    with pytest.raises(ValueError, match=r'not kept; fit with keep="all"'):
+        replace(fitted, params=None).predict(np.zeros((1, 5)))
+
+
+def test_a_line_says_what_there_is(fitted):
+    text = repr(fitted)
+    assert "\n" not in text and len(text) < 200
+    told = r"<24 fits \(target: 8, strength: 3\): .*converged.*; median correlation 0\.\d+; .*>"
+    assert re.fullmatch(told, text)
+    assert "median r2 nan" in repr(searched(np.full((1, 1, 2), NAN), (1.0, 2.0)))
+
+
+@pytest.mark.parametrize(
+    "again", [lambda a: pickle.loads(pickle.dumps(a)), copy.copy, copy.deepcopy],
+    ids=["pickle", "copy", "deepcopy"],
+)  # fmt: skip
+def test_fits_and_fit_are_the_same_from_a_copy(fitted, again):
+    x = np.asarray(problem().x)[:5]
+    assert again(POISSON) == POISSON
+    found = again(fitted)
+    assert found.fit == POISSON and repr(found) == repr(fitted)
+    assert_same_bits(found, fitted)
+    np.testing.assert_array_equal(found.predict(x), fitted.predict(x))
+    np.testing.assert_array_equal(
+        found.select(["strength"]).chosen, fitted.select(["strength"]).chosen
+    )
 
 
 def test_pandas(fitted):

@@ -101,6 +101,60 @@ def test_weighted_mean_averages_outputs_evenly_and_knows_no_nan_of_weight_zero()
     assert float(weighted_mean(values[:1], jnp.zeros(1))) == 0
 
 
+def test_a_missing_value_is_left_out_of_its_output_alone() -> None:
+    prediction = jnp.asarray([[1.0, 2.0], [3.0, np.inf], [5.0, 0.0], [np.nan, np.nan]])
+    y = jnp.asarray([[0.0, np.nan], [1.0, np.nan], [np.nan, 1.0], [0.0, 0.0]])
+    weight = jnp.asarray([1.0, 3.0, 2.0, 0.0])
+
+    def value(p):
+        return losses.mean_loss(losses.squared_error, p, y, weight)
+
+    assert float(value(prediction)) == pytest.approx(((1 + 3 * 4) / 4 + 1) / 2)
+    slope = jax.grad(value)(prediction)
+    np.testing.assert_allclose(slope, [[1 / 4, 0], [3 / 2, 0], [0, -1], [0, 0]])
+    # An output without any value is no part of the mean over outputs.
+    none = y.at[:, 1].set(np.nan)
+    assert float(losses.mean_loss(losses.squared_error, prediction, none, weight)) == 13 / 4
+
+
+CONSTANTS = [name for name in ALL if name != "cross_entropy"]
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_the_constant_is_the_best_and_the_curvature_is_there(name: str) -> None:
+    loss = getattr(losses, name)
+    _, y = examples(name)
+    with float64():
+
+        def value(p):
+            return loss(jnp.full(SAMPLES, p), jnp.asarray(y)).mean()
+
+        mean = jnp.asarray(y.mean())
+        best = loss.constant(mean)
+        assert abs(float(jax.grad(value)(best))) < 1e-6
+        curvature = float(jax.grad(jax.grad(value))(best))
+        assert float(loss.curvature(mean)) == pytest.approx(curvature, rel=1e-5)
+
+
+def test_the_constant_of_classes_is_the_logarithm_of_their_shares() -> None:
+    shares = jnp.asarray([0.2, 0.5, 0.3])
+    found = losses.cross_entropy.constant(shares)
+    np.testing.assert_allclose(losses.cross_entropy.response(found), shares, rtol=1e-6)
+    bends = jax.hessian(lambda z: losses.cross_entropy(z[None], jnp.asarray([1]))[0])(found)
+    np.testing.assert_allclose(losses.cross_entropy.curvature(shares), np.diag(bends), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_only_squared_errors_take_y_in_other_units(name: str) -> None:
+    loss = getattr(losses, name)
+    assert loss.equivariant == ("squared_error" in name)
+    if loss.equivariant:
+        prediction, y = examples(name)
+        with float64():
+            moved = loss(3 * prediction + 7, 3 * y + 7)
+            np.testing.assert_allclose(moved, 9 * loss(prediction, y), rtol=1e-9)
+
+
 GOOD = {name: [-1.5, 0.0, 1e9] for name in ("squared_error", "half_squared_error")}
 GOOD |= {name: [0, 1, 7.0] for name in ("poisson", "poisson_softplus", "cross_entropy")}
 GOOD["bernoulli"] = [0, 0.25, 1]

@@ -53,6 +53,8 @@ CASES: dict[str, tuple[Model, tuple[int, ...], int | None]] = {
     "from_linen": (models.from_linen(Linen(), ("first",), readout=("second",)), FLAT, 2),
     "from_nnx": (models.from_nnx(Nnx, ("first",), readout=("second",)), FLAT, 2),
 }
+AS_THE_ARTICLE = [model for name, (model, *_) in CASES.items()
+                  if name.startswith(("neuron_mlp", "region_cnn", "linear_decoder"))]  # fmt: skip
 every_model = pytest.mark.parametrize("name", CASES)
 
 
@@ -161,6 +163,9 @@ def test_first_layer_is_where_x_comes_in(name: str) -> None:
 @every_model
 def test_readout_is_what_the_prediction_comes_from(name: str) -> None:
     model, params, x = made(name)
+    if CASES[name][0] in AS_THE_ARTICLE:
+        assert model.readout is None  # so that fits start where its code starts
+        return
     assert model.readout is not None and len(model.readout) == 1
     (last,) = model.readout
     kernel, bias = params[last]["kernel"], params[last]["bias"]

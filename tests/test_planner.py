@@ -11,7 +11,6 @@ from helpers import TARGETS, counts, problem, targets_and_grid
 from jaxneuro import (
     Stop,
     axes,
-    engine,
     fit_many,
     losses,
     make_fit,
@@ -21,7 +20,7 @@ from jaxneuro import (
     plan,
     stack_subjects,
 )
-from jaxneuro.engine import planner
+from jaxneuro.engine import planner, programs
 from jaxneuro.engine.lanes import flatten_axes
 from jaxneuro.engine.programs import Weight, selects_of, weigh
 
@@ -168,7 +167,7 @@ def test_waves_are_filled_evenly(rows, most, lanes):
 
 
 def test_few_fits_are_not_worth_a_plan(monkeypatch):
-    monkeypatch.setattr(engine, "weigh", None)
+    monkeypatch.setattr(programs, "weigh", None)
     monkeypatch.setattr(planner, "weigh", None)
     fits = fit_many(DESCENT, problem(), targets_and_grid(), rows=[[0, 0], [1, 1], [2, 2]],
                     devices=DEVICES)  # fmt: skip

@@ -28,8 +28,8 @@ sample alike, where R² would let a fold with little movement decide."""
 
 def linear_decoder(outputs: int) -> Fit:
     """The seed article's linear decoder, section 5.3 (started at zero): ½ mean squared error (its
-    eq. 4.3) by L-BFGS; strength "l2" on the weights of standardised features and outputs, for each output as
-    if it were the only one. Its exact twin is `exact_linear`."""
+    eq. 4.3) by L-BFGS; strength "l2" on the weights of standardised features and outputs, for each
+    output as if it were the only one. Its exact twin is `exact_linear`."""
     return make_fit(
         models.linear(outputs),
         losses.half_squared_error,

@@ -1,6 +1,5 @@
 """Many fits: rows of axis indices flow through a fixed number of lanes, refilled as fits end."""
 
-import itertools
 import math
 import time
 import warnings
@@ -9,22 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import Partial
 
+from jaxneuro import compat
 from jaxneuro.axes import unchanged
 from jaxneuro.engine import checks
 from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.planner import Plan, available_bytes, plan_lanes, whole_vectors
 from jaxneuro.engine.programs import Engine, Lanes, get_engine, selects_of
 from jaxneuro.engine.results import Results
-from jaxneuro.engine.store import Store, fingerprint
+from jaxneuro.engine.rows import flatten_axes, groups_of, outer_inputs, rows_of, run_facts
+from jaxneuro.engine.store import Store
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits, to_raw
 from jaxneuro.inputs import make_key
 from jaxneuro.types import Axis, Device, Inputs, Warned
-from jaxneuro.version import __version__ as version
 
 _FEW = 4  # fits on a device that are not worth a plan
 
@@ -66,12 +64,17 @@ def fit_many(
       ValueError: bad input, named with its field and fit, before the work starts.
       Interrupted: by Ctrl-C; says what is safe and how to go on.
     """
+    with compat.own_settings():
+        return _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, devices, progress)
+
+
+def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, devices, progress) -> Fits:
     if keep not in ("all", "scores"):
         raise ValueError(f'keep is {keep!r}: "all" or "scores"')
     axes = flatten_axes(axes)
     if key is not None:
         inputs = inputs._replace(key=make_key(key))
-    chosen = _rows(axes, rows)
+    chosen = rows_of(axes, rows)
     devices = tuple(devices or jax.local_devices())
     checks.check_fit(fit, inputs, axes)
     if out is not None and lanes == "auto":
@@ -79,13 +82,13 @@ def fit_many(
 
     outer = [axis for axis in axes if axis.outer]
     begun = time.perf_counter()
-    first = jax.eval_shape(fit.prepare, _outer_inputs(inputs, outer, chosen[0][: len(outer)]))
+    first = jax.eval_shape(fit.prepare, outer_inputs(inputs, outer, chosen[0][: len(outer)]))
     compile_seconds = 0.0
     selects = selects_of([axis for axis in axes if not axis.outer])
     if lanes == "auto" and len(chosen) <= _FEW * len(devices):
         lanes = -(-len(chosen) // len(devices))  # planning would take longer than it saves
     if lanes == "auto":
-        lanes = plan_lanes(fit, first, axes, len(chosen), lanes, devices).lanes
+        lanes = plan_lanes(fit, first, axes, len(chosen), lanes, devices, exact=False).lanes
         compile_seconds = time.perf_counter() - begun
     if not isinstance(lanes, int | np.integer) or lanes < 1:
         raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
@@ -100,16 +103,10 @@ def fit_many(
         )
 
     results = Results(engine.result, len(chosen), len(devices), keep == "all", progress)
-    if out is not None:
-        results.resume(Store(out, _run_facts(fit, inputs, axes, chosen, lanes, keep)))
-    order = np.lexsort(chosen[:, : len(outer)].T[::-1]) if outer else np.arange(len(chosen))
-    order = order[~results.done[order]]
-    groups = _groups(chosen[order][:, : len(outer)], order)
-    selects, lanes_now, pace = engine.place(selects), engine.blank(), Pace(fit, engine.lanes)
     try:
-        for indices, members in groups:
-            own = engine.place(fit.prepare(_outer_inputs(inputs, outer, indices)))
-            lanes_now = _run_group(engine, own, selects, chosen, members, results, pace, lanes_now)
+        if out is not None:
+            results.resume(Store(out, run_facts(fit, inputs, axes, chosen, lanes, keep)))
+        _run(fit, engine, inputs, selects, outer, chosen, results)
     except KeyboardInterrupt:
         raise Interrupted(int(results.done.sum()), len(chosen), out) from None
     finally:
@@ -149,7 +146,7 @@ def _tell_unscored(found: Fits) -> None:
         warnings.warn(
             f"{int(unscored.sum())} of {len(found)} fits have no held-out value, the first is "
             f"{first}: their scores are NaN (folds that reach into padding or missing values)",
-            stacklevel=3,
+            stacklevel=5,
         )
 
 
@@ -165,10 +162,21 @@ def plan(
     """What `fit_many` would do: fits, lanes, memory, compilations. Nothing is fitted."""
     axes = flatten_axes(axes)
     checks.check_axes(inputs, axes)
-    chosen = _rows(axes, rows)
+    chosen = rows_of(axes, rows)
     outer = [axis for axis in axes if axis.outer]
-    first = jax.eval_shape(fit.prepare, _outer_inputs(inputs, outer, chosen[0][: len(outer)]))
+    first = jax.eval_shape(fit.prepare, outer_inputs(inputs, outer, chosen[0][: len(outer)]))
     return plan_lanes(fit, first, axes, len(chosen), lanes, tuple(devices or jax.local_devices()))
+
+
+def _run(fit, engine, inputs, selects, outer, rows, results) -> None:
+    """Runs the rows that are not done, one group of outer indices after the other."""
+    count = len(outer)
+    order = np.lexsort(rows[:, :count].T[::-1]) if outer else np.arange(len(rows))
+    order = order[~results.done[order]]
+    selects, lanes, pace = engine.place(selects), engine.blank(), Pace(fit, engine.lanes)
+    for indices, members in groups_of(rows[order][:, :count], order):
+        own = engine.place(fit.prepare(outer_inputs(inputs, outer, indices)))
+        lanes = _run_group(engine, own, selects, rows, members, results, pace, lanes)
 
 
 def _run_group(
@@ -243,89 +251,6 @@ def _assemble(fit, results, axes, rows, product, engine, begun, compile_seconds)
     )
 
 
-def flatten_axes(axes: Iterable[Axis | Iterable[Axis]]) -> list[Axis]:
-    """Nested sequences of axes in one list; names must differ and outer axes come first."""
-    flat: list[Axis] = []
-    for entry in [axes] if isinstance(axes, Axis) else axes:
-        if isinstance(entry, str) or not isinstance(entry, Iterable):
-            raise ValueError(f"axes: {entry!r} is no axis; take them from jaxneuro.axes")
-        flat.extend([_on_device(entry)] if isinstance(entry, Axis) else flatten_axes(entry))
-    for axis in flat:
-        if axis.size < 1:
-            raise ValueError(f"axis {axis.name!r}: size is {axis.size}, must be at least 1")
-    names = [axis.name for axis in flat]
-    double = sorted({name for name in names if names.count(name) > 1})
-    if double:
-        raise ValueError(f"axes: {double} appear more than once; every axis needs its own name")
-    if any(a.outer and not b.outer for b, a in itertools.pairwise(flat)):
-        raise ValueError(f"axes: outer axes come first; the order is {names}")
-    return flat
-
-
-def _on_device(axis: Axis) -> Axis:
-    """NumPy arrays among the leaves of `select` cannot be indexed by a traced number."""
-    if axis.outer or not isinstance(axis.select, Partial):
-        return axis
-    arrays = jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, np.ndarray) else a, axis.select)
-    return axis._replace(select=arrays)
-
-
-def _rows(axes: Sequence[Axis], rows) -> np.ndarray:
-    sizes = [axis.size for axis in axes]
-    if rows is None:
-        grid = np.indices(sizes).reshape(len(sizes), math.prod(sizes))
-        return np.ascontiguousarray(grid.T, dtype=np.int32)
-    rows = np.asarray(rows)
-    if rows.ndim != 2 or rows.shape[1] != len(axes) or rows.dtype.kind not in "iu":
-        names = [axis.name for axis in axes]
-        raise ValueError(f"rows has shape {rows.shape} and dtype {rows.dtype}: it must be whole "
-                         f"numbers (fit, axis), with a column for each of {names}")  # fmt: skip
-    if not len(rows):
-        raise ValueError("rows is empty: there is nothing to fit")
-    for axis, column in zip(axes, rows.T, strict=True):
-        wrong = np.flatnonzero((column < 0) | (column >= axis.size))
-        if wrong.size:
-            raise ValueError(f"rows: fit {wrong[0]} has index {column[wrong[0]]} on axis "
-                             f"{axis.name!r}, which has {axis.size}")  # fmt: skip
-    return rows.astype(np.int32)
-
-
-def _groups(outer: np.ndarray, order: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows that share their outer indices, in order."""
-    if not len(order):
-        return []
-    starts = np.flatnonzero(np.r_[True, (outer[1:] != outer[:-1]).any(axis=1)])
-    return [(outer[s], part) for s, part in zip(starts, np.split(order, starts[1:]), strict=True)]
-
-
-def _outer_inputs(inputs: Inputs, outer: Sequence[Axis], indices: np.ndarray) -> Inputs:
-    for axis, index in zip(outer, indices, strict=True):
-        inputs = axis.select(inputs, int(index))
-    return inputs
-
-
 def _lane_order(lanes: int, devices: int) -> np.ndarray:
     """Lanes in the order they are filled: one on each device in turn."""
     return np.arange(lanes).reshape(devices, -1).T.ravel()
-
-
-def _run_facts(fit, inputs, axes, rows, lanes, keep) -> dict:
-    """What must be the same for a run to be resumed to the same bits."""
-    own = inputs._replace(key=jax.random.key_data(inputs.key))
-    selects = jax.tree.leaves([a.select for a in axes])
-    selects = [
-        jax.random.key_data(a) if jnp.issubdtype(a.dtype, jax.dtypes.prng_key) else a
-        for a in selects if hasattr(a, "dtype")
-    ]  # fmt: skip
-    return {
-        "jaxneuro": version,
-        "jax": jax.__version__,
-        "device": jax.local_devices()[0].device_kind,
-        "axes": [[axis.name, axis.size] for axis in axes],
-        "inputs": fingerprint([np.asarray(a) for a in jax.tree.leaves(own)]),
-        "selects": fingerprint([np.asarray(a) for a in selects]),
-        "rows": fingerprint([rows]),
-        "fit": checks.fit_text(fit, inputs, axes),
-        "lanes": lanes,
-        "keep": keep,
-    }

@@ -22,7 +22,7 @@ class Pace:
 
     def __init__(self, fit: Fit, lanes: int):
         stop = fit.stop
-        self.fixed = not (stop.gradient or stop.plateau or stop.patience)
+        self.fixed = stop.fixed
         self.lanes = lanes
         self.steps = min(stop.max_steps + 1, 10)  # between two looks
         self.most = stop.max_steps + 1 if self.fixed else self.steps

@@ -1,7 +1,8 @@
-"""How many lanes: planned from the compiled program's own memory and work, not guessed.
+"""How many lanes: planned from the memory and the work of a lane's step, not guessed.
 
-The scratch memory of a step is linear in the lane count, so two small compilations tell it for
-any count. On an accelerator the lanes should fill the memory that is free. On a CPU too many leave
+Both are told from its trace (`estimate`), which costs a tenth of a compilation; where memory may
+decide, two small compilations tell it exactly, since scratch memory is linear in the lane count.
+On an accelerator the lanes should fill the memory that is free. On a CPU too many leave
 the cache, too few pay for each step's and each refill's fixed cost alone: `_quickest` weighs both.
 Its constants were fitted on one machine (benchmarks/RESULTS.md says how well its choices do); the
 same machine makes the same choice twice.
@@ -17,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxneuro.engine.estimate import weigh_lane
 from jaxneuro.engine.programs import selects_of, weigh
 from jaxneuro.fit import Fit
 from jaxneuro.types import Axis, Device, Inputs
@@ -29,6 +31,7 @@ _STEP_SECONDS = 50e-6  # fixed cost of a step: some hundred small operations
 _REFILL_SECONDS = 4e-3  # fixed cost of retiring and starting lanes ...
 _TYPICAL_STEPS = 10  # ... once in so many steps, where fits end by themselves
 _MEMORY_SHARE = 0.6
+_SAFE_SHARE = 0.2  # estimates below this share of what is free cannot be wrong by enough to matter
 _PROBES = (2, 4)  # lanes of the two small compilations
 
 
@@ -74,6 +77,7 @@ def plan_lanes(
     fits: int,
     lanes: int | str,
     devices: Sequence[Device],
+    exact: bool = True,
 ) -> Plan:
     """Plans the lanes of one group of inner rows.
 
@@ -82,6 +86,7 @@ def plan_lanes(
       axes: all axes, outer first.
       fits: rows to be run, all groups together.
       lanes: a number on each device, or "auto".
+      exact: whether the bytes are to be those of a compiled program; the lanes are the same.
 
     Raises:
       ValueError: `lanes` is neither; MemoryError: a single lane does not fit.
@@ -90,11 +95,15 @@ def plan_lanes(
     selects, width = selects_of(inner), len(axes)
     groups = math.prod(axis.size for axis in axes if axis.outer)
     at_once = max(1, math.ceil(fits / groups / len(devices)))
-    with ThreadPoolExecutor() as pool:
-        few, many = pool.map(lambda n: weigh(fit, inputs, selects, width, n), _PROBES)
-    each = max(1, (many.bytes - few.bytes) // (_PROBES[1] - _PROBES[0]))
-    shared = max(0, few.bytes - _PROBES[0] * each) + _bytes_of((inputs, selects))
-    available = available_bytes(devices[0])
+    told = weigh_lane(fit, inputs, selects, width)
+    given, available = _bytes_of((inputs, selects)), available_bytes(devices[0])
+    each, shared = max(1, told.bytes), given
+    most = min(at_once, _MOST_LANES) * each + shared
+    tight = most > _SAFE_SHARE * available
+    if tight or exact:
+        probed, more = _probe(fit, inputs, selects, width)
+        if tight:
+            each, shared = probed, given + more
     if shared + each > available:
         raise MemoryError(
             f"one fit needs {(shared + each) / 1e9:.2f} GB and {available / 1e9:.2f} GB are free: "
@@ -104,8 +113,7 @@ def plan_lanes(
         fitting = _whole_within(int(_MEMORY_SHARE * (available - shared) / each))
         most = min(fitting, _MOST_LANES)
         if devices[0].platform == "cpu":
-            flops = max(0.0, many.flops - few.flops) / (_PROBES[1] - _PROBES[0])
-            count = _quickest(fit, at_once, most, len(devices) * each, flops)
+            count = _quickest(fit, at_once, most, len(devices) * each, told.flops)
         else:
             count = _even(at_once, most)
         reasons = {
@@ -118,6 +126,8 @@ def plan_lanes(
         count, reason = whole_vectors(int(lanes)), "you"
     else:
         raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
+    if exact:
+        each, shared = probed, given + more
     return Plan(
         fits=fits,
         lanes=count,
@@ -132,6 +142,14 @@ def plan_lanes(
     )
 
 
+def _probe(fit: Fit, inputs: Inputs, selects: tuple, width: int) -> tuple[int, int]:
+    """Scratch bytes of a lane, and of all lanes together, of compiled programs."""
+    with ThreadPoolExecutor() as pool:
+        few, many = pool.map(lambda n: weigh(fit, inputs, selects, width, n), _PROBES)
+    each = max(1, (many.bytes - few.bytes) // (_PROBES[1] - _PROBES[0]))
+    return each, max(0, few.bytes - _PROBES[0] * each)
+
+
 def _quickest(fit: Fit, rows: int, most: int, each: int, flops: float) -> int:
     """The lane count of least predicted time, on a CPU.
 
@@ -142,8 +160,7 @@ def _quickest(fit: Fit, rows: int, most: int, each: int, flops: float) -> int:
       each, flops: bytes of a lane over all devices, which share the cache; work of its step.
     """
     stop = fit.stop
-    fixed = not (stop.gradient or stop.plateau or stop.patience)
-    steps = stop.max_steps if fixed else min(_TYPICAL_STEPS, stop.max_steps)
+    steps = stop.max_steps if stop.fixed else min(_TYPICAL_STEPS, stop.max_steps)
     cache = _CACHE_SHARE * cache_bytes()
 
     def seconds(lanes: int) -> float:

@@ -4,6 +4,7 @@ It knows nothing of what an axis means. Every device runs the same program over 
 a fit's bits depend neither on its neighbours nor on how many devices there are.
 """
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ class Engine(NamedTuple):
       result: shapes of one fit's `Result`.
       lanes: all lanes, over the devices.
       compile_seconds: what building this took.
-      temporary_bytes: scratch memory of `advance` on one device.
+      temporary_bytes: scratch memory of the largest program on one device.
     """
 
     start: Callable
@@ -122,12 +123,29 @@ def weigh(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int, la
     return _weights[key]
 
 
+def trace_step(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int):
+    """The traced step of one lane: its program, whose first arguments are the leaves of `inputs`
+    that all lanes share; how many these are; and the bytes of the state that it carries."""
+    inputs, selects = jax.tree.map(_shape_of, (inputs, selects))
+    layout, (own, state) = _layout(fit, inputs, selects, width)
+    leaves = jax.tree.leaves(inputs)
+
+    def step(shared, own, state):
+        taken = iter(own)
+        merged = [next(taken) if at is None else shared[at] for at in layout.sources]
+        return fit.step(jax.tree.unflatten(layout.structure, merged), state)
+
+    program = jax.make_jaxpr(step)(leaves, own, state)
+    carried = sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(state))
+    return program, len(leaves), carried
+
+
 def _key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:
     """What a compiled program depends on: functions, structure, shapes; never values."""
     leaves, structure = jax.tree.flatten((inputs, selects))
     shapes = tuple((jnp.shape(a), str(jnp.result_type(a))) for a in leaves)
-    wide = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
-    return fit, structure, shapes, wide
+    settings = ("jax_enable_x64", "jax_default_matmul_precision", "jax_threefry_partitionable")
+    return fit, structure, shapes, tuple(getattr(jax.config, name) for name in settings)
 
 
 def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> Engine:
@@ -226,8 +244,7 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
     options = {"xla_backend_optimization_level": 0} if hasty else None
     with ThreadPoolExecutor() as pool:  # XLA compiles outside the interpreter's lock
         built = list(pool.map(lambda program: program.compile(compiler_options=options), programs))
-    memory = built[0].memory_analysis()
-    scratch = 0 if memory is None else memory.temp_size_in_bytes + memory.output_size_in_bytes
+    scratch = max(map(_scratch, built))
 
     def blank() -> Lanes:
         return jax.device_put(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), blanks), sharded)
@@ -246,6 +263,11 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
         compile_seconds=time.perf_counter() - begun,
         temporary_bytes=scratch,
     )
+
+
+def _scratch(program: Any) -> int:
+    memory = program.memory_analysis()
+    return 0 if memory is None else memory.temp_size_in_bytes + memory.output_size_in_bytes
 
 
 def _calls_lapack(program: Any, devices: Sequence[Device]) -> bool:

@@ -11,7 +11,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxneuro.engine.progress import Progress
 from jaxneuro.engine.store import Store, StoreError
+from jaxneuro.types import Status
 
 _CHUNK_SECONDS = 10.0  # results wait at most so long for the disk
 
@@ -30,9 +32,9 @@ class Results:
         self.resumed = np.zeros(fits, bool)
         self.stored = np.zeros(fits, bool)
         self.store: Store | None = None
-        self.lane_steps, self.devices = 0, devices
-        self.progress = sys.stderr.isatty() if progress is None else progress
-        self.begun = self.written = self.shown = time.monotonic()
+        self.lane_steps, self.devices, self.diverged = 0, devices, 0
+        self.progress = Progress(fits, 0, progress)
+        self.written = time.monotonic()
 
     def kept(self, result: Any) -> Any:
         return result if self.params else result._replace(params=None)
@@ -50,11 +52,13 @@ class Results:
             raise
         self.store = store
         self.resumed, self.stored = self.done.copy(), self.done.copy()
+        self.progress.before = int(self.done.sum())
         _heed_sigterm(self)
 
     def add(self, fits: np.ndarray, found: Any) -> None:
         for leaf, new in zip(self.leaves, jax.tree.leaves(found), strict=True):
             leaf[fits] = new
+        self.diverged += int((found.status == Status.DIVERGED).sum())
         self.done[fits] = True  # after their values: a signal may call for a chunk at any moment
         if time.monotonic() - self.written > _CHUNK_SECONDS:
             self._write()
@@ -64,6 +68,7 @@ class Results:
         try:
             self._write()
         finally:
+            self.progress.close()
             _heed_sigterm_no_more(self)
             if self.store is not None:
                 self.store.close()
@@ -77,16 +82,8 @@ class Results:
         self.written = time.monotonic()
 
     def show(self, pending: int) -> None:
-        now = time.monotonic()
-        done, fits = int(self.done.sum()) + int(pending), len(self.done)
-        if not self.progress or (now - self.shown < 1 and done < fits):
-            return
-        self.shown = now
-        rate = (done - int(self.resumed.sum())) / max(now - self.begun, 1e-9)
-        left = f"{(fits - done) / rate:.0f} s left" if rate else "…"
-        end = "\n" if done == fits else ""
-        sys.stderr.write(f"\r{done}/{fits} fits, {rate:.3g} a second, {left}\x1b[K{end}")
-        sys.stderr.flush()
+        """Tells how far the run is, with so many lanes whose fit has ended."""
+        self.progress.tell(int(self.done.sum()) + pending, self.diverged)
 
 
 _open: "weakref.WeakKeyDictionary[Results, int]" = weakref.WeakKeyDictionary()  # and their process

@@ -127,33 +127,44 @@ def measure_frame(recipe: Recipe, params: Params, inputs: Inputs) -> tuple[Frame
     scale = scaling.measure(inputs.x, inputs.weight) if recipe.standardise else None
     own = units.measure(inputs.y, inputs.weight, recipe.standardise) if recipe.in_units else None
     frame = Frame(scale, None, own, None)
+    curvature = None
     if loss.constant is not None and (recipe.relative or readout is not None):
         shape = jax.eval_shape(lambda p, x: output(recipe, p, x), params, inputs.x[:1]).shape
         y = units.standard(inputs.y, own)
         mean = units.average(loss, y, inputs.weight, shape[-1])
         if readout is not None and own is None:
             params = units.start(params, readout, loss.constant(mean))
-        if recipe.relative and loss.curvature is not None:
+        if loss.curvature is not None:
             bends = loss.curvature(mean)
-            share = 1 if loss.labels else max(1, bends.size)  # a loss is a mean over outputs
-            frame = frame._replace(stiffness=bends.mean() / share)
+            curvature = bends.mean() / (1 if loss.labels else max(1, bends.size))
+    if recipe.relative:
+        frame = frame._replace(stiffness=curvature)
     if recipe.precondition:
-        frame = frame._replace(basis=_basis(recipe, params, frame, inputs))
+        if curvature is None:
+            curvature = _curvature(recipe, params, frame, inputs)
+        frame = frame._replace(basis=_basis(recipe, params, frame, inputs, curvature))
     return frame, params
 
 
-def _basis(recipe: Recipe, params: Params, frame: Frame, inputs: Inputs) -> precondition.Basis:
-    """By the curvature of the loss in one output, and of the penalties in one unit's weights."""
-    loss, layer, moments = recipe.loss, recipe.layer, known(inputs)
+def _curvature(recipe: Recipe, params: Params, frame: Frame, inputs: Inputs) -> Array:
+    """Second derivative of the mean loss in one output, where the fit starts."""
     scale = scaling.ablate(frame.scaling, inputs.features)
     y = units.standard(inputs.y, frame.units)
-    prediction = align(output(recipe, raw(recipe, params, scale), inputs.x), y, loss)
+    prediction = align(output(recipe, raw(recipe, params, scale), inputs.x), y, recipe.loss)
     first = (jnp.arange(prediction[0].size) == 0).reshape(prediction.shape[1:])
 
     def shifted(by: Array) -> Array:
-        return mean_loss(loss, prediction + by * first, y, inputs.weight)
+        return mean_loss(recipe.loss, prediction + by * first, y, inputs.weight)
 
-    curvature = jax.grad(jax.grad(shifted))(jnp.zeros((), prediction.dtype))
+    return jax.grad(jax.grad(shifted))(jnp.zeros((), prediction.dtype))
+
+
+def _basis(
+    recipe: Recipe, params: Params, frame: Frame, inputs: Inputs, curvature: Array
+) -> precondition.Basis:
+    """By the curvature of the loss, and of the penalties in one unit's weights."""
+    layer, moments = recipe.layer, known(inputs)
+    scale = scaling.ablate(frame.scaling, inputs.features)
 
     def penalised(unit: Array) -> Array:
         def change(dense):

@@ -30,6 +30,11 @@ class Stop(NamedTuple):
     least_fall: float = 1e-7
     patience: int = 0
 
+    @property
+    def fixed(self) -> bool:
+        """Whether all fits take as many steps."""
+        return not (self.gradient or self.plateau or self.patience)
+
 
 class Progress(NamedTuple):
     """What a fit's end is judged by; all scalars.

@@ -10,10 +10,10 @@ _BLOCK = 256  # columns at a time: they stay in the cache
 
 
 class Centred(NamedTuple):
-    """mean + unit · values (sample, column) are the values given; NaN became the mean.
+    """mean + unit · values (sample, column) are the values given; NaN became the column's least.
 
     Attributes:
-      mean, unit: (column,) float64; the unit is a power of two, 0 of a constant.
+      mean, unit: (column,) float64; the unit is a power of two, 0 of a constant: its values are 0.
       gaps: (column,) whether it had NaN.
     """
 
@@ -53,8 +53,8 @@ def centred(name: str, given: np.ndarray, dtype: np.dtype, missing: bool = False
             if np.isinf(part).any() or (gone.any() and not missing):
                 raise ValueError(f"{name} must be finite" + " or NaN (missing)" * missing)
             gaps[at] = gone.any(axis=0)
-            average = np.where(gone, 0, part).sum(axis=0) / np.maximum((~gone).sum(axis=0), 1)
-            part = np.where(gone, average, part)
+            part = np.where(gone, np.nan_to_num(np.fmin.reduce(part, axis=0)), part)
+            average = part.mean(axis=0)
         low, high = part.min(axis=0), part.max(axis=0)
         mean[at] = np.clip(average, low, high)  # so that a constant becomes exactly 0
         exponent = np.clip(np.frexp(high - low)[1], -1000, 1000)

@@ -116,9 +116,10 @@ def ridge_search(x: ArrayLike, y: ArrayLike, splits: Splits, l2: ArrayLike) -> R
         part = targets.values[:, rounded(columns)] if len(columns) < y.shape[1] else targets.values
         found = _search(shared, jnp.asarray(part), train, test, seen, scaled)
         if found is not None:
-            missed, choice, slope, level = (np.asarray(a)[..., : len(columns)] for a in found)
+            missed, choice, slope, level = (np.array(a)[..., : len(columns)] for a in found)
             unit = targets.unit[columns]
             errors[:, columns], best[columns] = missed * unit**2, l2[order][choice]
+            slope[features.unit == 0] = 0  # rounding, times an offset that may be large
             kernel[:, columns], bias[columns] = slope * (unit / unit_x), level * unit
     bias += targets.mean - features.mean @ kernel
     return RidgeSearch(best, kernel, bias, errors[np.argsort(order)])
@@ -132,9 +133,7 @@ def _checked(x, y, splits: Splits, l2) -> tuple[np.ndarray, ...]:
     if x.ndim < 2 or 0 in x.shape:
         raise ValueError(f"ridge_search: x {x.shape} must be (sample, *feature), and not empty")
     if y.ndim != 2 or len(y) != len(x):
-        raise ValueError(
-            f"ridge_search: y {y.shape} must be (sample, target), with x's {len(x)} samples"
-        )
+        raise ValueError(f"ridge_search: y {y.shape} must be (sample, target), x has {len(x)}")
     if l2.ndim != 1 or not l2.size or not (l2 > 0).all():
         raise ValueError("ridge_search: l2 must be a list of penalties above 0")
     train, test = np.asarray(splits.train) > 0, np.asarray(splits.test) > 0
@@ -166,8 +165,7 @@ class _Part(NamedTuple):
 
 
 def _parts(masks: np.ndarray, seen: np.ndarray, dtype: Any) -> list[_Part]:
-    """Each mask's samples, as many for all and whatever is seen (the rest of weight 0): one
-    program serves them."""
+    """Each mask's samples, as many for all (the rest of weight 0): one program serves them."""
     most = int(masks.sum(axis=1).max())
     parts = []
     for mask in masks:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxneuro.axes import folds, unchanged
@@ -71,8 +72,9 @@ def search(
 ) -> Search:
     """Chooses hyper-parameters for each target and outer fold by inner folds, and refits.
 
-    The refit is one more row of weights, so with a number of `lanes` one compiled program runs
-    both; "auto" plans fewer lanes for the refits, which are fewer.
+    The refit is one more row of weights, so one compiled program runs both. Only fits of a fixed
+    number of steps get a plan of their own for the refits, which are fewer, unless `lanes` is
+    given: idle lanes cost as much as busy ones.
 
     A choice at an edge of `grid` is told by a warning, `EdgeOfGrid`.
 
@@ -119,6 +121,9 @@ def search(
         selection = searched.select([axis.name for axis in grid], score, mean=("inner",))
         chosen = selection.chosen
         _tell_edges(selection)
+        if options.get("lanes", "auto") == "auto" and not fit.stop.fixed:
+            devices = len(options.get("devices") or jax.local_devices())
+            options["lanes"] = searched.lanes // devices
     place = np.indices((*lead, *repeats, outer))
     refit = place[-1] * (inner + 1) + inner
     for position in range(len(lead), len(lead) + len(repeats)):

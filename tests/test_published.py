@@ -1,0 +1,89 @@
+"""Published fits of real recordings (Kramer & Eden, Case Studies in Neural Data Analysis, 2016)."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import xlogy
+
+import jaxneuro as jn
+from jaxneuro import losses, models, optimizers
+
+loadmat = pytest.importorskip("scipy.io").loadmat
+FIT = jn.make_fit(
+    models.linear(),
+    losses.poisson,
+    optimizers.lbfgs(),
+    stop=jn.Stop(max_steps=500, gradient=1e-7),
+    standardise=True,
+    precondition=True,
+)
+
+
+def _recording(name: str) -> dict[str, Any]:
+    root = os.environ.get("JAXNEURO_TEST_DATA")
+    file = Path(root or "") / "place_cell_kramer" / name
+    if not root or not file.exists():
+        pytest.skip(f"JAXNEURO_TEST_DATA holds no place_cell_kramer/{name}")
+    return loadmat(file)
+
+
+def _place_cell() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Position (cm), direction of running and spikes in each bin of 1 ms."""
+    found = _recording("spikes-1.mat")
+    time, place, spikes = (found[name].ravel() for name in ("t", "X", "spiketimes"))
+    counts, _ = np.histogram(spikes, bins=len(time), range=(time[0], time[-1]))
+    return place, np.append(place[1:] > place[:-1], False), counts
+
+
+def _fitted(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Coefficients, the constant first, and AIC."""
+    fits = jn.fit_many(FIT, jn.make_inputs(x, y))
+    assert set(fits.statuses()) <= {"converged", "plateau"}
+    dense = {name: np.asarray(fits.params["readout"][name], float) for name in ("kernel", "bias")}
+    coefficients = np.r_[dense["bias"].ravel(), dense["kernel"].ravel()]
+    log_rate = coefficients[0] + x @ coefficients[1:]
+    log_likelihood = np.sum(y * log_rate - np.exp(log_rate))  # log y! of 0 and 1 is 0
+    assert y.max() <= 1 and xlogy(1, 1) == 0
+    return coefficients, 2 * len(coefficients) - 2 * log_likelihood
+
+
+def test_place_cell() -> None:
+    place, direction, counts = _place_cell()
+    columns = [place, place**2, direction]
+    published = [
+        ([-7.438887, 0.012943], 3344.790863),
+        ([-26.279057, 0.690114, -0.005463], 2708.776362),
+        ([-28.870275, 0.688905, -0.005452, 3.275282], 2708.776362 - 233.8694),
+    ]
+    for size, (coefficients, aic) in enumerate(published, start=1):
+        found = _fitted(np.stack(columns[:size], axis=1), counts)
+        np.testing.assert_allclose(found[0], coefficients, atol=1e-3)
+        assert found[1] == pytest.approx(aic, abs=0.01)
+
+
+@pytest.mark.slow
+def test_place_cell_through_the_command(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from experiments import neuron_activity
+
+    place, direction, counts = _place_cell()
+    file = tmp_path / "place_cell.npz"
+    test = np.arange(len(counts)) >= 0.8 * len(counts)
+    x = np.stack([place, place**2, direction], axis=1)
+    np.savez(file, x=x, y=counts, test=test)
+    options = neuron_activity.Options(data=str(file), out=tmp_path / "out")
+    summary = neuron_activity.main(options)
+    assert summary["bits_per_spike"][summary["model"]] >= 3.4
+
+
+def test_subthalamic_neuron() -> None:
+    found = _recording("10_spikes-1.mat")
+    trials, samples = found["train"].shape
+    move = np.tile(found["t"].ravel() >= 0, trials)
+    direction = np.repeat(found["direction"].ravel(), samples)
+    x = np.stack([move, move * direction], axis=1).astype(float)
+    coefficients, _ = _fitted(x, found["train"].ravel().astype(float))
+    np.testing.assert_allclose(np.exp(coefficients), [0.048667, 1.410678, 0.601091], atol=1e-3)
