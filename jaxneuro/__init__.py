@@ -3,6 +3,19 @@
 One fit is a pure function. An axis (neurons, subjects, folds, penalties, seeds, ...) is a pure
 function from an index to a change of that fit's inputs. `fit_many` runs every combination in one
 compiled program.
+
+What the data of one neuron pass through, from `encoding.encode` to a table:
+
+1. `inputs.make_inputs` checks them, and shifts and scales what float32 could not hold (`origin`).
+2. `selection.search` lines up rows of indices: neuron, inner fold and strength of each fit.
+3. `engine.fit_many` plans how many lanes run side by side and compiles three programs for them:
+   start, advance, finish.
+4. In a lane, `axes.targets` has taken the neuron's column of `y`, `axes.folds` its weights,
+   `axes.grid` its strength; `fit.objective` turns parameters into a prediction, loss and penalties,
+   `fit.make` takes one step of the optimizer a value-and-gradient, `fit.verdict` says when it ends.
+5. Lanes whose fits have ended hand their result to the host and take the next rows.
+6. `search` chooses the neuron's strength on the inner folds and refits; `Fits` holds parameters,
+   scores and statuses of all neurons, `table()` has one row a fit, `predict(x)` the rates.
 """
 
 from jaxneuro import (

@@ -64,7 +64,7 @@ class Fits:
       fit: what was fitted.
       x_origin, y_origin: what `x` (*feature) and each fit's `y` (*axes, *output) were fitted
         relative to (`jaxneuro.origin`); `params` are for the raw values wherever the model's first
-        layer and readout can take that back.
+        layer and readout can take that back (then float64).
     """
 
     axes: tuple[Axis, ...]
@@ -157,7 +157,7 @@ class Fits:
 
         Args:
           over: axes to choose among, e.g. `["l2"]`.
-          score: which held-out score (higher is better); None: the only one.
+          score: which held-out score, in the direction that is better; None: the only one.
           mean: axes averaged first; those that the fits do not have are passed over.
 
         A fold where no candidate has a score (a neuron silent in it) is left out of the mean; a

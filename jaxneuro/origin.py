@@ -44,16 +44,14 @@ def centred(name: str, values: np.ndarray) -> tuple[np.ndarray, Origin | None]:
     scaled = values.astype(np.float64) / unit
     offset = np.where(far, _median(scaled), 0).astype(np.float32)
     shifted = scaled - offset
-    cast = shifted.astype(np.float32)
-    lost = np.flatnonzero(_lost(shifted, cast) > _LOST)
-    if lost.size:
-        warnings.warn(
-            f"{name}: {lost.size} features vary by less than float32 can hold beside their other "
-            f"values, the first is feature {lost[0]}: look for outliers in it",
-            stacklevel=3,
-        )
+    cast = _cast(name, shifted)
     whole = np.zeros(values.shape[1:], np.int32) if exponent is None else exponent
     return cast, Origin(offset, np.broadcast_to(whole, values.shape[1:]).astype(np.int32))
+
+
+def cast(name: str, values: np.ndarray) -> np.ndarray:
+    """As float32, without an origin; what that loses is named."""
+    return _cast(name, np.asarray(values, np.float64))
 
 
 def apply(values: Any, origin: Origin | None) -> np.ndarray:
@@ -99,6 +97,20 @@ def of_outputs(dense: dict, origin: Origin | None, back: bool = False) -> dict:
     return {**dense, "kernel": kernel * unit[..., None, :], "bias": (bias + offset) * unit}
 
 
+def _cast(name: str, values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # becomes infinite, which losses refuse
+        made = values.astype(np.float32)
+    lost = np.flatnonzero(_lost(values, made) > _LOST)
+    if lost.size:
+        column = "feature" if name == "x" else "column"
+        warnings.warn(
+            f"{name}: {lost.size} {column}s vary by less than float32 can hold beside their other "
+            f"values, the first is {column} {lost[0]}: look for outliers in it",
+            stacklevel=5,
+        )
+    return made
+
+
 def _sum(offset: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return np.einsum("f,...fu->...u", offset, kernel)
 
@@ -129,16 +141,23 @@ def _exponent(low: np.ndarray, high: np.ndarray, together: bool) -> np.ndarray |
     return np.where(extreme, np.frexp(np.where(size > 0, size, 1))[1], 0)
 
 
+def _some(values: np.ndarray) -> np.ndarray:
+    """At most some thousand samples, evenly spread."""
+    return values[:: max(1, len(values) // 1000)]
+
+
 def _median(values: np.ndarray) -> np.ndarray:
-    """(*feature) of at most some thousand samples, evenly spread."""
-    some = values[:: max(1, len(values) // 2000)]
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of features without a value
-        return np.nan_to_num(np.nanmedian(some, axis=0))
+        return np.nan_to_num(np.nanmedian(_some(values), axis=0))
 
 
 def _lost(values: np.ndarray, cast: np.ndarray) -> np.ndarray:
-    """(*feature) share of the changes from sample to sample that the cast made vanish."""
-    changes = np.count_nonzero(values[1:] != values[:-1], axis=0)
-    left = np.count_nonzero(cast[1:] != cast[:-1], axis=0)
-    return 1 - left / np.maximum(changes, 1) * (changes > 0) - (changes == 0)
+    """(*feature) share of the different values, among some samples, that the cast made equal."""
+    different, left = _different(_some(values)), _different(_some(cast))
+    return np.where(different > 0, 1 - left / np.maximum(different, 1), 0)
+
+
+def _different(values: np.ndarray) -> np.ndarray:
+    ordered = np.sort(values, axis=0)
+    return np.count_nonzero((ordered[1:] != ordered[:-1]) & ~np.isnan(ordered[1:]), axis=0)

@@ -2,6 +2,7 @@
 
 import signal
 import warnings
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -86,6 +87,8 @@ def test_ill_neighbours(whole, name):
     with pytest.warns(UserWarning, match="1 of 8 targets will end as bad_data"):
         warnings.filterwarnings("ignore", "y holds values beyond float32")
         fits = fit_many(PAIRS[name], problem(y), targets_and_grid(), lanes=LANES)
+    # Parameters for the raw y are in double precision where any is beyond float32: same numbers.
+    fits = replace(fits, params=jax.tree.map(np.float32, fits.params))
     sound = [0, 2, 4, 6]
     rows = [target * GRID + i for target in sound for i in range(GRID)]
     assert_same_bits(fits, whole(name), rows, rows)

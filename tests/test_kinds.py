@@ -559,8 +559,7 @@ def test_ridge_of_a_large_mean_is_ridge(shift: float, scale: float) -> None:
     rounding = np.abs(shift) * 2e-7 + scale * 2e-3
     np.testing.assert_allclose(ours, theirs.predict(z), atol=rounding)
 
-    nested = splits.Splits(train[None].astype(np.float32), (~train)[None].astype(np.float32))
-    found = jn.closed_form.ridge_search(x, y, nested, [l2])
+    found = jn.closed_form.ridge_search(x, y, folds, [l2])
     theirs = Ridge(alpha=l2 * train.sum()).fit(x[train], y[train])
     errors = np.square(y - theirs.predict(x))[~train].mean(axis=0)
     np.testing.assert_allclose(found.errors[0], errors, rtol=1e-3)
@@ -710,8 +709,9 @@ def test_what_is_no_such_thing_is_told_at_once(call, error, says: str) -> None:
 def test_splitters_and_lists_of_indices_are_folds() -> None:
     made = axes.folds(KFold(4), samples=20)
     assert made.size == 4
-    inputs = made.select(jn.make_inputs(np.ones((20, 1)), np.ones(20)), 1)
-    np.testing.assert_array_equal(np.flatnonzero(inputs.held_out), np.arange(5, 10))
+    inputs = jn.make_inputs(np.ones((20, 1)), np.ones(20))
+    held_out = made.select(inputs, 1).held_out
+    np.testing.assert_array_equal(np.flatnonzero(held_out), np.arange(5, 10))
     classes = np.arange(20) % 2
     kept = axes.folds(StratifiedKFold(2), samples=20, y=classes).select(inputs, 0)
     assert kept.held_out[classes == 0].sum() == kept.held_out[classes == 1].sum()

@@ -84,6 +84,6 @@ def test_subthalamic_neuron() -> None:
     trials, samples = found["train"].shape
     move = np.tile(found["t"].ravel() >= 0, trials)
     direction = np.repeat(found["direction"].ravel(), samples)
-    x = np.stack([move, move * direction], axis=1).astype(float)
+    x = np.stack([move, direction], axis=1).astype(float)
     coefficients, _ = _fitted(x, found["train"].ravel().astype(float))
     np.testing.assert_allclose(np.exp(coefficients), [0.048667, 1.410678, 0.601091], atol=1e-3)

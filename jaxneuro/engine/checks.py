@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxneuro import origin
 from jaxneuro.engine.store import fingerprint
 from jaxneuro.fit import Fit
 from jaxneuro.types import Axis, Inputs
@@ -89,27 +90,28 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
         _check_labels(fit, inputs, first.x, y, samples)
 
 
+def as_they_are(fit: Fit, inputs: Inputs) -> Inputs:
+    """`y` in its own units again, for losses that depend on them: counts, probabilities."""
+    if inputs.y_origin is None or fit.loss.equivariant:
+        return inputs
+    y = jnp.asarray(origin.cast("y", origin.undo(inputs.y, inputs.y_origin)))
+    return inputs._replace(y=y, y_origin=None)
+
+
 def _check_origins(fit: Fit, inputs: Inputs) -> None:
     """What float32 could not hold was shifted or scaled: can the loss and the model have it so?"""
-    if inputs.y_origin is not None:
-        if not fit.loss.equivariant:
-            raise ValueError(
-                "y holds values that float32 cannot (too large, too small, or too far from 0 for "
-                f"how little they vary), and the loss takes {fit.loss.expects} as they are: "
-                "rescale y"
-            )
-        if np.any(np.asarray(inputs.y_origin.exponent)):
-            warnings.warn(
-                "y holds values beyond float32 and is fitted in units of a power of two: scores "
-                "and losses that have a unit are in it; parameters and predictions are not",
-                stacklevel=4,
-            )
+    if inputs.y_origin is not None and np.any(np.asarray(inputs.y_origin.exponent)):
+        warnings.warn(
+            "y holds values beyond float32 and is fitted in units of a power of two: scores and "
+            "losses that have a unit are in it; parameters and predictions are not",
+            stacklevel=6,
+        )
     if inputs.x_origin is not None and fit.model.first_layer is None:
         warnings.warn(
             "x was shifted or scaled, since float32 cannot hold it, and this model has no dense "
             "first layer to fold that back into: its parameters are for the changed x; predict by "
             "fits.predict(x), which takes x as it was given",
-            stacklevel=4,
+            stacklevel=6,
         )
 
 

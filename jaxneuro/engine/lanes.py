@@ -74,7 +74,7 @@ def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, devices, progress)
     axes = flatten_axes(axes)
     if key is not None:
         inputs = inputs._replace(key=make_key(key))
-    chosen = rows_of(axes, rows)
+    inputs, chosen = checks.as_they_are(fit, inputs), rows_of(axes, rows)
     devices = tuple(devices or jax.local_devices())
     checks.check_fit(fit, inputs, axes)
     if out is not None and lanes == "auto":
@@ -160,7 +160,7 @@ def plan(
     devices: Sequence[Device] | None = None,
 ) -> Plan:
     """What `fit_many` would do: fits, lanes, memory, compilations. Nothing is fitted."""
-    axes = flatten_axes(axes)
+    axes, inputs = flatten_axes(axes), checks.as_they_are(fit, inputs)
     checks.check_axes(inputs, axes)
     chosen = rows_of(axes, rows)
     outer = [axis for axis in axes if axis.outer]

@@ -124,12 +124,14 @@ def measure_frame(recipe: Recipe, params: Params, inputs: Inputs) -> tuple[Frame
     """The frame of a fit that starts at the natural `params`; and these, begun at the best
     constant prediction."""
     loss, readout = recipe.loss, recipe.model.readout
+    shape = jax.eval_shape(
+        lambda p, x, y: align(output(recipe, p, x), y, loss), params, inputs.x[:1], inputs.y[:1]
+    ).shape  # before anything broadcasts
     scale = scaling.measure(inputs.x, inputs.weight) if recipe.standardise else None
     own = units.measure(inputs.y, inputs.weight, recipe.standardise) if recipe.in_units else None
     frame = Frame(scale, None, own, None)
     curvature = None
     if loss.constant is not None and (recipe.relative or readout is not None):
-        shape = jax.eval_shape(lambda p, x: output(recipe, p, x), params, inputs.x[:1]).shape
         y = units.standard(inputs.y, own)
         mean = units.average(loss, y, inputs.weight, shape[-1])
         if readout is not None and own is None:
