@@ -125,7 +125,7 @@ def measure_frame(recipe: Recipe, params: Params, inputs: Inputs) -> tuple[Frame
     constant prediction."""
     loss, readout = recipe.loss, recipe.model.readout
     shape = jax.eval_shape(
-        lambda p, x, y: align(output(recipe, p, x), y, loss), params, inputs.x[:1], inputs.y[:1]
+        lambda p, x, y: align(output(recipe, p, x), y, loss), params, inputs.x, inputs.y
     ).shape  # before anything broadcasts
     scale = scaling.measure(inputs.x, inputs.weight) if recipe.standardise else None
     own = units.measure(inputs.y, inputs.weight, recipe.standardise) if recipe.in_units else None
