@@ -47,7 +47,7 @@ def main(options: Options) -> dict[str, Any]:
             patches = data.patches(flat, 7 if options.quick else 15)
             return classify(
                 options, part, patches.dataset, "brain_areas", command, True,
-                lambda *found: maps(flat, patches.pixels, *found), (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+                lambda *found: maps(flat, patches.pixels, *found), (1e-2, 1e-1, 1.0),
             )  # fmt: skip
         if not options.data.endswith(".npz"):
             raise ValueError(f"--data {options.data}: neither cortical-maps nor a .npz file")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments import mouse_v1, population, receptive_fields, receptors, resting_state
-from experiments.runs import Part, command_line, finish, held_out
+from experiments.runs import Part, command_line, finish, held_out, told
 
 
 @dataclass
@@ -51,6 +51,17 @@ def main(options: Options) -> dict[str, Any]:
         )
     chosen = wanted if options.data == "all" else (options.data,)
     part, found = Part(), {}
+    with told(part.notes):
+        return _recordings(options, part, chosen, found, common)
+
+
+def _recordings(
+    options: Options,
+    part: Part,
+    chosen: tuple[str, ...],
+    found: dict[str, Any],
+    common: dict[str, Any],
+) -> dict[str, Any]:
     if "grasshopper" in chosen:
         first, searches, best = receptors.run(options.seed, options.quick)
         part.join(first)

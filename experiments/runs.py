@@ -63,6 +63,7 @@ class Part:
 @contextmanager
 def told(notes: list[str]) -> Iterator[None]:
     """Warnings raised inside become notes of the report, and lines on stderr."""
+    # Choices at an edge of their grid are notes already, with the model's name.
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:

@@ -72,8 +72,8 @@ class Origin(NamedTuple):
       exponent: (*feature) int32.
     """
 
-    offset: Array
-    exponent: Array
+    offset: Any
+    exponent: Any
 
 
 class Inputs(NamedTuple):

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
+from jax.extend.core import Literal
 
 from jaxneuro.engine.programs import Weight, trace_step
 from jaxneuro.fit import Fit
@@ -55,7 +55,7 @@ def _weigh(jaxpr: Any, batched: Sequence[bool]) -> tuple[int, float]:
     numbers: dict[Any, int | None] = {}
 
     def number(var: Any) -> int | None:
-        return None if isinstance(var, jax.extend.core.Literal) else numbers.get(var)
+        return None if isinstance(var, Literal) else numbers.get(var)
 
     def new(var: Any) -> int:
         sizes.append(_bytes(var.aval))

@@ -100,10 +100,9 @@ def plan_lanes(
     each, shared = max(1, told.bytes), given
     most = min(at_once, _MOST_LANES) * each + shared
     tight = most > _SAFE_SHARE * available
-    if tight or exact:
-        probed, more = _probe(fit, inputs, selects, width)
-        if tight:
-            each, shared = probed, given + more
+    probed = _probe(fit, inputs, selects, width) if tight or exact else (each, 0)
+    if tight:
+        each, shared = probed[0], given + probed[1]
     if shared + each > available:
         raise MemoryError(
             f"one fit needs {(shared + each) / 1e9:.2f} GB and {available / 1e9:.2f} GB are free: "
@@ -127,7 +126,7 @@ def plan_lanes(
     else:
         raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
     if exact:
-        each, shared = probed, given + more
+        each, shared = probed[0], given + probed[1]
     return Plan(
         fits=fits,
         lanes=count,
