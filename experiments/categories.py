@@ -50,7 +50,7 @@ def classify(
     series = given.dt is not None
     splits = protocol(
         len(given.x), test=given.test, groups=given.groups, series=series, folds=2,
-        labels=None if series else given.y, gap=GAP if series else 0, seed=options.seed,
+        labels=None if series else _named(given), gap=GAP if series else 0, seed=options.seed,
     )  # fmt: skip
     fitted, test = splits.train[0, -1] > 0, splits.test[0, -1] > 0
     found = dict[str, Fitted]()
@@ -121,6 +121,11 @@ def _plans(
     plans["softmax regression"] = softmax, given.x, ridge, 1, 4
     plans[name] = network, _scaled(given.x, fitted), decay, seeds, 1 if images else 4
     return plans
+
+
+def _named(given: Dataset) -> np.ndarray:
+    """Each sample's class as the file calls it."""
+    return np.array(given.target_names)[given.y] if given.target_names else given.y
 
 
 def _scaled(x: np.ndarray, fitted: np.ndarray) -> np.ndarray:

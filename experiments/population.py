@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from experiments import figures
 from experiments.report import Figure, Table
 from experiments.runs import STRENGTHS, Part, choose, finish, held_out, mean_defined, told
-from jaxneuro import axes, data, encoding, losses, protocol
+from jaxneuro import axes, data, encoding, origin, protocol
 from jaxneuro.selection import Search, lag_choice
 
 LAGS = (0, 5, 10)  # bins of the past, where the samples are a time series
@@ -30,8 +29,7 @@ def _run(part: Part, file: str, seed: int, quick: bool, common: dict[str, Any]) 
         samples, test=given.test, groups=given.groups, series=series, gap=gap, seed=seed,
         folds=3 if quick else 5,
     )  # fmt: skip
-    there = given.y[~np.isnan(given.y)]
-    counts = bool(np.asarray(losses.poisson.valid(jnp.asarray(there))).all())
+    counts = _are_counts(given.y)
     scores = encoding.COUNTS if counts else encoding.TRACES
     y = given.y if counts else _scaled(given.y, splits.train[0, -1] > 0)
     past = lag_choice(given.x, LAGS if gap else (0,), given.groups)
@@ -94,6 +92,13 @@ def _mean(values: np.ndarray) -> float:
 
 def _median(values: np.ndarray) -> float:
     return float(np.nanmedian(values)) if not np.isnan(values).all() else np.nan
+
+
+def _are_counts(y: np.ndarray) -> bool:
+    """Whole numbers from 0, and not the small changes of a large offset, as a camera gives them."""
+    there = y[~np.isnan(y)]
+    whole = bool((there >= 0).all() and (there == np.floor(there)).all())
+    return whole and origin.centred("y", y.astype(np.float64))[1] is None
 
 
 def _scaled(y: np.ndarray, fitted: np.ndarray) -> np.ndarray:

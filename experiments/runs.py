@@ -64,16 +64,19 @@ class Part:
 def told(notes: list[str]) -> Iterator[None]:
     """Warnings raised inside become notes of the report, and lines on stderr."""
     # Choices at an edge of their grid are notes already, with the model's name.
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        try:
-            yield
-        finally:
-            words = [str(w.message) for w in caught if issubclass(w.category, UserWarning)
-                     and not issubclass(w.category, EdgeOfGrid)]  # fmt: skip
-    for word in dict.fromkeys(words):
-        notes.append(word)
-        print(f"note: {word}", file=sys.stderr)
+        show = warnings.showwarning
+
+        def note(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if not issubclass(category, UserWarning):
+                show(message, category, *rest)
+            elif not issubclass(category, EdgeOfGrid) and str(message) not in notes:
+                notes.append(str(message))  # at once: the summary is written inside
+                print(f"note: {message}", file=sys.stderr)
+
+        warnings.showwarning = note
+        yield
 
 
 def choose(searches: Mapping[str, Search]) -> str:
@@ -202,7 +205,7 @@ def command_line(options: type[T], run: Callable[[T], Any], argv: Sequence[str] 
     try:
         run(parsed)
     except KeyboardInterrupt as stopped:
-        print(f"\n{stopped or 'stopped'}", file=sys.stderr)
+        print(f"\n{str(stopped) or 'stopped'}", file=sys.stderr)
         raise SystemExit(130) from None
     except (ValueError, FileNotFoundError, RuntimeError) as error:
         if type(error) is RuntimeError:

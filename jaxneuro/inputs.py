@@ -178,7 +178,7 @@ def _fitting(name: str, array: np.ndarray) -> tuple[np.ndarray, Origin | None]:
     """In the precision that fits run in, and relative to what."""
     if jax.config.jax_enable_x64 and array.dtype == np.float64:  # pyright: ignore
         return array, None
-    return origin.centred(name, array)
+    return origin.centred(name, array, conditioned=name == "x")  # fits centre y themselves
 
 
 def _scalar(name: str, value) -> jax.Array:

@@ -17,7 +17,9 @@ _SMALL, _LARGE = 1e-12, 1e12  # largest magnitudes that are left alone
 _LOST = 0.5  # of a feature's changes: if more vanish in the cast, it is named
 
 
-def centred(name: str, values: np.ndarray) -> tuple[np.ndarray, Origin | None]:
+def centred(
+    name: str, values: np.ndarray, conditioned: bool = True
+) -> tuple[np.ndarray, Origin | None]:
     """`values` (sample, *feature) as float32, relative to the origin returned (None: unchanged).
 
     Scales are per feature in (sample, feature) and one for all in arrays of more axes, whose
@@ -26,6 +28,8 @@ def centred(name: str, values: np.ndarray) -> tuple[np.ndarray, Origin | None]:
     Args:
       name: of the field, for messages.
       values: finite numbers or NaN, in the precision they came in.
+      conditioned: whether to shift, too, what is far from 0 and would lose nothing but the
+        conditioning of a fit.
     """
     wide = values.dtype.itemsize > 4 or values.dtype.kind in "iu"
     low, high = _range(values)
@@ -33,13 +37,11 @@ def centred(name: str, values: np.ndarray) -> tuple[np.ndarray, Origin | None]:
     unit = np.ldexp(1.0, exponent) if exponent is not None else 1.0
     span = high / unit - low / unit
     far = np.maximum(np.abs(low), np.abs(high)) / unit > _FAR * span
-    far &= span > 0
-    if wide and exponent is None and not far.any():
-        cast = values.astype(np.float32)
-        far = _lost(values, cast) > 0.01  # an outlier can hide how far the others are
-        if not far.any():
-            return cast, None
-    elif exponent is None and not far.any():
+    far &= (span > 0) & conditioned
+    if wide or exponent is not None:  # an outlier can hide how far from 0 the others are
+        some = _some(values).astype(np.float64) / unit
+        far |= _lost(some, some.astype(np.float32)) > 0.01
+    if exponent is None and not far.any():
         return values.astype(np.float32), None
     scaled = values.astype(np.float64) / unit
     offset = np.where(far, _median(scaled), 0).astype(np.float32)

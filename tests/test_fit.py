@@ -676,13 +676,15 @@ def test_hyper_parameters_are_traced_and_the_key_starts_the_parameters() -> None
         Model(mlp.init, apply), losses.half_squared_error,
         lambda hyper: optax.sgd(hyper["learning_rate"]), penalties.ridge(),
     )  # fmt: skip
-    step, starts = jax.jit(fit.step), []
+    init, step, starts = jax.jit(fit.init), jax.jit(fit.step), []
+    counted = []
     for seed, rate in ((0, 0.1), (1, 0.1), (1, 0.2)):
         hyper = {"learning_rate": rate, "l2": rate}
         inputs = make_inputs(*arrays(), hyper=hyper, key=seed)
-        state = fit.init(inputs)
+        state = init(inputs)
         starts.append((state.params["hidden_0"]["kernel"], step(inputs, state).params))
-    assert len(traces) == 1  # new values, one program
+        counted.append(len(traces))
+    assert counted == counted[:1] * 3  # new values, the same programs
     assert not np.array_equal(starts[0][0], starts[1][0])
     np.testing.assert_array_equal(starts[1][0], starts[2][0])
     assert not np.array_equal(*(s[1]["readout"]["kernel"] for s in starts[1:]))

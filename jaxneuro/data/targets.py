@@ -56,22 +56,20 @@ def targets(
     if test is not None and not known[~test].any():
         fail("y", "has no value outside the test part: nothing is left to fit.")
     empty = np.asarray(np.isnan(y).all(axis=0))
-    _note_empty(empty, "at all", notes)
+    _note_empty(empty, "at all", kind, notes)
     if test is not None:
-        _note_empty(
-            np.asarray(np.isnan(y[~test]).all(axis=0)) & ~empty, "outside the test part", notes
-        )
+        _note_empty(np.isnan(y[~test]).all(axis=0) & ~empty, "outside the test part", kind, notes)
     return y
 
 
-def _note_empty(empty: np.ndarray, where: str, notes: list[str]) -> None:
-    columns = [str(k) for k in np.flatnonzero(empty)]
-    if len(columns) == 1:
-        notes.append(f"y: column {columns[0]} has no value {where}: its status will be bad_data")
-    elif columns:
-        notes.append(
-            f"y: columns {listed(columns)} have no value {where}: their status will be bad_data"
-        )
+def _note_empty(empty: np.ndarray, where: str, kind: Kind, notes: list[str]) -> None:
+    columns = np.flatnonzero(empty)
+    if columns.size:
+        one = columns.size == 1
+        names = listed([str(k) for k in columns])
+        told = f"y: column{'s' * (not one)} {names} {'has' if one else 'have'} no value {where}"
+        status = f": {'its' if one else 'their'} status will be bad_data"
+        notes.append(told + (status if kind == "activity" else ": nothing is known of it"))
 
 
 def listed(names: Collection[str]) -> str:

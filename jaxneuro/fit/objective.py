@@ -138,7 +138,12 @@ def measure_frame(recipe: Recipe, params: Params, inputs: Inputs) -> tuple[Frame
             params = units.start(params, readout, loss.constant(mean))
         if loss.curvature is not None:
             bends = loss.curvature(mean)
-            curvature = bends.mean() / (1 if loss.labels else max(1, bends.size))
+            if loss.labels:
+                curvature = bends.mean()
+            else:  # a loss is a mean over the outputs that have a value
+                has = jnp.broadcast_to(units.present(inputs.y, inputs.weight), bends.shape)
+                count = jnp.maximum(has.sum(), 1)
+                curvature = jnp.where(has, bends, 0).sum() / jnp.square(count)
     if recipe.relative:
         frame = frame._replace(stiffness=curvature)
     if recipe.precondition:

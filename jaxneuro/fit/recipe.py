@@ -69,7 +69,7 @@ def make_recipe(
             "as optax.adam(1e-3), or a function that builds one from hyper-parameters"
         )
     penalties = (penalty,) if isinstance(penalty, Penalty) else penalty
-    if isinstance(penalties, str) or not all(isinstance(p, Penalty) for p in penalties):
+    if not isinstance(penalties, Sequence) or not all(isinstance(p, Penalty) for p in penalties):
         raise TypeError(f"penalty is {penalty!r}: pass one or several of jaxneuro.penalties")
     if not isinstance(stop, Stop):
         raise TypeError(f"stop is {stop!r}: pass jaxneuro.Stop(...)")

@@ -85,6 +85,11 @@ def average(loss: Loss, y: Array, weight: Array, classes: int) -> Array:
     return jnp.clip(found, least, loss.most - least) if loss.most else jnp.maximum(found, least)
 
 
+def present(y: Array, weight: Array) -> Array:
+    """(*output) whether any value with weight is there."""
+    return _there(y, weight).any(axis=0)
+
+
 def _there(y: Array, weight: Array) -> Array:
     there = (weight > 0).reshape(-1, *[1] * (y.ndim - 1))
     return there & ~jnp.isnan(y) if jnp.issubdtype(y.dtype, jnp.floating) else there

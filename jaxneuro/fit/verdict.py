@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxneuro.types import Array, Status
 
 _LOST_AFTER = 25  # evaluations in a row without a finite value: a line search may need some
+_ROUNDING = 10  # units of rounding by which equal objectives may differ
 _RISEN = 1e-3  # of the first objective: above it by so much is above it
 
 
@@ -103,7 +104,10 @@ def judge(
     better = finite & (rank < was.best_rank)
     if batch:
         converged, better = jnp.zeros((), bool), finite
-    kept = better if stop.patience else better | converged
+    # Objectives that differ by rounding are equal: the smaller gradient is nearer.
+    level = was.best_rank + _ROUNDING * jnp.finfo(value.dtype).eps * jnp.abs(was.best_rank)
+    nearer = finite & (rank <= level) & (norm < was.best_gradient)
+    kept = better if stop.patience or batch else better | converged | nearer
     fell = finite & (value < was.reference - stop.least_fall * jnp.abs(was.reference))
     fell |= finite & jnp.isinf(was.reference)
     since_reference = jnp.where(fell, 0, was.since_reference + 1)
@@ -124,7 +128,7 @@ def judge(
     )  # fmt: skip
     status = jnp.where(limit & ~finite, Status.DIVERGED, status).astype(jnp.int32)
     now = Progress(
-        best_rank=jnp.where(kept, rank, was.best_rank),
+        best_rank=jnp.where(better, rank, was.best_rank),
         best_loss=jnp.where(kept, value, was.best_loss),
         best_gradient=jnp.where(kept, norm, was.best_gradient),
         first_loss=first_loss,
