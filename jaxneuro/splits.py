@@ -14,6 +14,8 @@ array([[1., 1., 0., 0.],
        [0., 0., 1., 1.]], dtype=float32)
 """
 
+from __future__ import annotations
+
 import operator
 import warnings
 from collections.abc import Callable, Iterable

@@ -1,5 +1,7 @@
 """Job 2, brain area identification: imaging data -> functional area or category."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Labels in any form that people hold them: numbers, strings, one-hot rows, Python objects."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Job 3, neural decoding: neural signals -> movement or mental state."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

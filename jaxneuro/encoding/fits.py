@@ -1,5 +1,7 @@
 """Job 1, neuron activity prediction: stimulus -> firing, every neuron at once."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Lags: the past of each channel as features of the present."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

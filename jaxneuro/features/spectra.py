@@ -1,5 +1,7 @@
 """Spectra: the power of signals in frequency bands."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

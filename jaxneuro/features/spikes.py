@@ -1,5 +1,7 @@
 """Spikes: times of events to counts in bins."""
 
+from __future__ import annotations
+
 import operator
 from collections.abc import Mapping
 from typing import Any

@@ -1,5 +1,7 @@
 """Features made of each value, or of a few successive ones."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

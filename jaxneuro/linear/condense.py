@@ -38,9 +38,10 @@ def condense(fit: Fit, inputs: Inputs, splits: Splits, name: str = "fold") -> Co
       name: of the axis.
 
     Returns:
-      inputs with a fold axis in front, `x` (fold, row, feature), `y` (fold, row, *output), of
-      features + 2 rows to fit and as many to score; the axis that takes one fold, which comes
-      first in `fit_many`; and the fit, whose steps look at the rows to fit only.
+      fit: whose steps look at the rows to fit only.
+      inputs: with a fold axis in front, `x` (fold, row, feature), `y` (fold, row, *output), of
+        features + 2 rows to fit and as many to score.
+      axis: takes one fold; it comes first in `fit_many`.
 
     Raises:
       ValueError: the fit knows more of its samples than their moments, or `y` has missing samples.

@@ -1,5 +1,7 @@
 """Ridge regression exactly: the twin that gradient descent is held against, and its path."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

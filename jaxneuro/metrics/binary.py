@@ -1,5 +1,7 @@
 """Scores of one of two outcomes, by a number for each sample."""
 
+from __future__ import annotations
+
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.scipy.special import xlog1py, xlogy

@@ -1,5 +1,7 @@
 """Scores of a class, by a number for each class."""
 
+from __future__ import annotations
+
 import jax
 import jax.numpy as jnp
 from jax import Array, lax

@@ -1,5 +1,7 @@
 """What every metric shares: shapes, weights and missing values, checked and cleaned."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import jax

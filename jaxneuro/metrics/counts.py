@@ -1,5 +1,7 @@
 """Scores of a predicted rate of counts."""
 
+from __future__ import annotations
+
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import xlogy

@@ -1,5 +1,7 @@
 """Scores of a continuous prediction."""
 
+from __future__ import annotations
+
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike

@@ -1,5 +1,7 @@
 """A score and which way is better."""
 
+from __future__ import annotations
+
 import functools
 import re
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 """How much of the past a model sees, chosen like any hyper-parameter."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import NamedTuple
 

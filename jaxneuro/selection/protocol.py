@@ -4,6 +4,8 @@ Small and lopsided data sets get what can be had of it, fewer folds or a narrowe
 in the words of the data: `groups`, `y` (the labels) and `test`.
 """
 
+from __future__ import annotations
+
 import operator
 import warnings
 from typing import Any, NamedTuple
