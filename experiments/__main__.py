@@ -14,7 +14,8 @@ from experiments.runs import command_line
 class Options:
     """Run the three jobs on embedded real recordings: neuron activity, brain areas, decoding.
 
-    About five minutes on two cores, and 100 MB to download once. Each job writes summary.json,
+    About five minutes on two cores, and 100 MB to download once; compiled programs are kept in
+    ~/.cache/jaxneuro. Each job writes summary.json,
     fits.csv, PNG figures and report.html into its own folder of --out.
     """
 

@@ -19,7 +19,8 @@ class Options:
 
     Default: patches of seven maps of the human cortex -> its functional network (Yeo-7), fitted on
     the left hemisphere, tested on the right: the seed article's CNN beside softmax regressions.
-    About two minutes on two cores, and 69 MB to download once. Writes summary.json, fits.csv, PNG
+    About two minutes on two cores, and 69 MB to download once; compiled programs are kept in
+    ~/.cache/jaxneuro. Writes summary.json, fits.csv, PNG
     figures and report.html.
     """
 

@@ -8,13 +8,22 @@ import numpy as np
 
 from experiments import decoding_report, movements
 from experiments.categories import classify
-from experiments.runs import STRENGTHS, Part, choose, command_line, finish, mean_defined, told
+from experiments.runs import (
+    LAGS,
+    STRENGTHS,
+    Part,
+    choose,
+    command_line,
+    finish,
+    lags_of,
+    mean_defined,
+    told,
+)
 from jaxneuro import axes, data, decoding, metrics, protocol, splits
 from jaxneuro.data import Dataset
 from jaxneuro.selection import lag_choice
 
 COMMAND = "python -m experiments.neural_decoding"
-LAGS = (0, 5, 10)  # bins of the past, where the samples are a time series
 OWN_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # around what our own recordings need
 
 
@@ -25,7 +34,8 @@ class Options:
     Default: human ECoG and subthalamic field potentials -> grip force, 19 seconds, three contiguous
     folds. The seed article's linear decoder by gradient descent, its exact ridge solution, and an
     MLP, with a circularly shifted control. About half a minute on two cores, and 20 MB to download
-    once. Writes summary.json, fits.csv, PNG figures and report.html.
+    once; compiled programs are kept in ~/.cache/jaxneuro. Writes summary.json, fits.csv, PNG
+    figures and report.html.
     """
 
     data: str = "ecog-grip"
@@ -60,7 +70,7 @@ def _main(options: Options, part: Part) -> dict[str, Any]:
         given, lags = movements.m1_reach(options.path), (0,)  # its features are lags already
         strengths = OWN_STRENGTHS
     elif options.data.endswith(".npz"):
-        given, lags = data.dataset_from_npz(options.data, "decoding"), LAGS
+        given, lags = data.dataset_from_npz(options.data, "decoding"), None
         strengths = STRENGTHS
         part.notes.extend(given.notes)
         if given.categories:
@@ -68,13 +78,13 @@ def _main(options: Options, part: Part) -> dict[str, Any]:
             return classify(options, part, given, "neural_decoding", command)
     else:
         raise ValueError(f"--data {options.data}: not ecog-grip, m1-reach or a .npz file")
+    lags = lags_of(given, part) if lags is None else lags
     series = given.dt is not None
-    long = series and len(given.x) > 20 * LAGS[-1]
     nested = protocol(
         len(given.x), test=given.test, groups=given.groups, series=series, folds=3,
-        gap=LAGS[-1] if long else 0, seed=options.seed,
+        gap=max(LAGS) if series and len(given.x) > 20 * max(LAGS) else 0, seed=options.seed,
     )  # fmt: skip
-    return _run(options, part, given, nested, lags if long else (0,), strengths)
+    return _run(options, part, given, nested, lags, strengths)
 
 
 def _run(

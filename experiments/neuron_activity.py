@@ -16,7 +16,8 @@ class Options:
 
     Default: grasshopper auditory receptors (five models), a simulated V1 population of 1 000
     neurons (receptive fields recovered) and resting BOLD (94 regions × 7 subjects). About two
-    minutes on two cores, and 12 MB to download once. Writes summary.json, fits.csv, PNG figures and
+    minutes on two cores, and 12 MB to download once; compiled programs are kept in
+    ~/.cache/jaxneuro. Writes summary.json, fits.csv, PNG figures and
     report.html.
     """
 

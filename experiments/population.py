@@ -6,11 +6,19 @@ import numpy as np
 
 from experiments import figures
 from experiments.report import Figure, Table
-from experiments.runs import STRENGTHS, Part, choose, finish, held_out, mean_defined, told
+from experiments.runs import (
+    LAGS,
+    STRENGTHS,
+    Part,
+    choose,
+    finish,
+    held_out,
+    lags_of,
+    mean_defined,
+    told,
+)
 from jaxneuro import axes, data, encoding, origin, protocol
 from jaxneuro.selection import Search, lag_choice
-
-LAGS = (0, 5, 10)  # bins of the past, where the samples are a time series
 
 
 def run(file: str, seed: int, quick: bool, common: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +32,8 @@ def _run(part: Part, file: str, seed: int, quick: bool, common: dict[str, Any]) 
     given = data.dataset_from_npz(file, "activity")
     part.notes.extend(given.notes)
     samples, series = len(given.x), given.dt is not None
-    gap = max(LAGS[-1], samples // 200) if series and samples > 20 * LAGS[-1] else 0
+    lags = lags_of(given, part)
+    gap = max(*LAGS, samples // 200) if series and samples > 20 * max(LAGS) else 0
     splits = protocol(
         samples, test=given.test, groups=given.groups, series=series, gap=gap, seed=seed,
         folds=3 if quick else 5,
@@ -32,8 +41,8 @@ def _run(part: Part, file: str, seed: int, quick: bool, common: dict[str, Any]) 
     counts = _are_counts(given.y)
     scores = encoding.COUNTS if counts else encoding.TRACES
     y = given.y if counts else _scaled(given.y, splits.train[0, -1] > 0)
-    past = lag_choice(given.x, LAGS if gap else (0,), given.groups)
-    lagged = (past.axis,) if gap else ()
+    past = lag_choice(given.x, lags, given.groups)
+    lagged = (past.axis,) if len(lags) > 1 else ()
     steps = 30 if quick else 200
     strong, deep = axes.grid(l2=STRENGTHS), axes.grid(l2=[1e-3, 1e-2, 1e-1])
     plans = {"ridge": (encoding.linear(scores), (*lagged, *strong))}

@@ -14,6 +14,7 @@ import numpy as np
 
 from experiments.report import Figure, Table, versions, write
 from jaxneuro import compat
+from jaxneuro.data import Dataset
 from jaxneuro.data.wheels import cache_root
 from jaxneuro.fits import Fits
 from jaxneuro.selection import EdgeOfGrid, Search, edges
@@ -21,6 +22,11 @@ from jaxneuro.selection import EdgeOfGrid, Search, edges
 T = TypeVar("T")
 STRENGTHS = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 """Relative penalties from "none" to "all", for data that nobody here has seen."""
+
+
+LAGS = (0, 5, 10)
+"""Bins of the past that are chosen among, where the samples are a time series."""
+_MOST_NUMBERS = 400_000_000  # in a design of lags: 1.6 GB
 
 
 @dataclass
@@ -96,6 +102,20 @@ def choose(searches: Mapping[str, Search]) -> str:
         return -np.inf if np.isnan(values).all() else float(np.nanmean(values))
 
     return max(searches, key=mean)
+
+
+def lags_of(given: Dataset, part: Part) -> tuple[int, ...]:
+    """The lags of `x` to choose among: none but the present where the samples are no time series,
+    a short one, or one whose lags would not fit in memory."""
+    if given.dt is None or len(given.x) <= 20 * max(LAGS):
+        return (0,)
+    if given.x.size * (max(LAGS) + 1) > _MOST_NUMBERS:
+        part.notes.append(
+            f"x {given.x.shape} is too large to lay out {max(LAGS)} lags of it: models see the "
+            "present only. With fewer features or longer bins they would see the past."
+        )
+        return (0,)
+    return LAGS
 
 
 def held_out(search: Search | Fits, score: str) -> np.ndarray:

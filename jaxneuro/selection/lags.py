@@ -28,8 +28,8 @@ class LagChoice(NamedTuple):
 def lag_choice(
     x: ArrayLike, choices: Sequence[int] = (0, 5, 10), trials: ArrayLike | None = None
 ) -> LagChoice:
-    """Lays out the past of `x` once; a fit sees it up to one of `choices`, by a mask folded into
-    its first layer, so that `x` is not copied for each.
+    """Lays out the past of `x`, about its median, once; a fit sees it up to one of `choices`, by a
+    mask folded into its first layer, so that `x` is not copied for each.
 
     Args:
       x: (time, *feature).
@@ -38,6 +38,9 @@ def lag_choice(
     """
     x = np.asarray(x)
     flat, last = x.reshape(len(x), -1), max(choices)
+    if last:  # before a recording begins stand zeros: let them be a common value of each feature
+        middle = np.median(flat[:: max(1, len(flat) // 1000)], axis=0)
+        flat = flat - (middle.astype(flat.dtype) if flat.dtype.kind == "f" else middle)
     design = lags(flat, last + 1, trials=trials) if last else flat[:, None]
     kept = [np.repeat(np.arange(last + 1) <= choice, flat.shape[1]) for choice in choices]
     return LagChoice(design, ablations(np.stack(kept), tuple(choices), name="lags"))
