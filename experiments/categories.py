@@ -114,7 +114,8 @@ def _plans(
     plans: dict[str, tuple[Fit, np.ndarray, tuple, int, int]] = {}
     if images:
         centre = given.x[:, given.x.shape[1] // 2, given.x.shape[2] // 2].reshape(len(given.x), -1)
-        plans["one-pixel softmax"] = softmax, centre, ridge, 1, 4
+        weaker = axes.grid(l2=[strength / 100 for strength in strengths])  # of so few features
+        plans["one-pixel softmax"] = softmax, centre, weaker, 1, 4
         network, name = areas.region_cnn(classes, steps), "the article's CNN"
     else:
         network, name = areas.network(models.mlp((64,), classes), steps), "MLP"

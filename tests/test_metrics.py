@@ -595,9 +595,8 @@ def rMSE(y, prediction, weight=None):
         functools.partial(sk.log_loss, normalize=False),
         jax.jit(rMSE),
     ],
-    ids=["mean_squared_error", "mean_absolute_error", "log_loss", "mean_poisson_deviance", "l2_loss",
-         "rMSE", "partial", "jitted"],
-)  # fmt: skip
+    ids=["squared", "absolute", "log_loss", "deviance", "l2_loss", "rMSE", "partial", "jitted"],
+)
 def test_an_error_of_elsewhere_must_say_so(function):
     with pytest.raises(ValueError, match=r"score 'mine' is \w+, an error by.*Score\(f, higher_is_"):
         as_score(function, "mine")
