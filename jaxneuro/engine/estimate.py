@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from jax.extend.core import Literal
 
-from jaxneuro.engine.programs import Weight, trace_step
+from jaxneuro.engine.programs import Weight, program_key, trace_step
 from jaxneuro.fit import Fit
 from jaxneuro.types import Inputs
 
@@ -25,6 +25,9 @@ _INLINED = frozenset({
     "jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat",
     "checkpoint",
 })  # fmt: skip
+
+
+_told: dict[tuple, Weight] = {}
 
 
 class _Op(NamedTuple):
@@ -43,10 +46,13 @@ def weigh_lane(fit: Fit, inputs: Inputs, selects: tuple, width: int) -> Weight:
       inputs, selects: arrays or their shapes.
       width: axes of a row, outer ones counted.
     """
-    program, shared, carried = trace_step(fit, inputs, selects, width)
-    each = [False] * shared + [True] * (len(program.jaxpr.invars) - shared)
-    bytes_, flops = _weigh(program.jaxpr, each)
-    return Weight(bytes_ + 2 * carried, flops)  # the state is there twice, before and after
+    key = (*program_key(fit, inputs, selects), width)
+    if key not in _told:
+        program, shared, carried = trace_step(fit, inputs, selects, width)
+        each = [False] * shared + [True] * (len(program.jaxpr.invars) - shared)
+        bytes_, flops = _weigh(program.jaxpr, each)
+        _told[key] = Weight(bytes_ + 2 * carried, flops)  # the state is there before and after
+    return _told[key]
 
 
 def _weigh(jaxpr: Any, batched: Sequence[bool]) -> tuple[int, float]:

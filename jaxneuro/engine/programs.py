@@ -94,7 +94,7 @@ def get_engine(
       lanes: on each device.
       devices: to run on.
     """
-    key = (*_key(fit, inputs, selects), width, lanes, tuple(devices))
+    key = (*program_key(fit, inputs, selects), width, lanes, tuple(devices))
     if key in _engines:
         _engines.move_to_end(key)
         return _engines[key], False
@@ -115,7 +115,7 @@ class Weight(NamedTuple):
 
 def weigh(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int, lanes: int) -> Weight:
     """Compiles `advance` for `lanes` lanes, and asks the program."""
-    key = (*_key(fit, inputs, selects), width, lanes)
+    key = (*program_key(fit, inputs, selects), width, lanes)
     if key not in _weights:
         device = jax.local_devices()[:1]
         engine = _build(fit, inputs, selects, width, lanes, device, only_advance=True)
@@ -140,7 +140,7 @@ def trace_step(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: in
     return program, len(leaves), carried
 
 
-def _key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:
+def program_key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:
     """What a compiled program depends on: functions, structure, shapes; never values."""
     leaves, structure = jax.tree.flatten((inputs, selects))
     shapes = tuple((jnp.shape(a), str(jnp.result_type(a))) for a in leaves)
