@@ -59,7 +59,7 @@ def _recording() -> tuple[np.ndarray, np.ndarray]:
 def _fits(count: int) -> jn.Fits:
     x, y = _recording()
     strengths = np.logspace(-4, 0, max(1, count // 100)).tolist()
-    axes = [jn.axes.targets(min(count, 100)), *jn.axes.grid(l2=strengths)]
+    axes = [jn.axes.targets(range(min(count, 100))), *jn.axes.grid(l2=strengths)]
     return jn.fit_many(_FIT, jn.make_inputs(x, y), axes, lanes=8)
 
 

@@ -451,12 +451,15 @@ def test_columns_without_a_value_are_noted(tmp_path: Path) -> None:
     y = np.ones((20, 5))
     y[:, 2] = np.nan
     y[~TEST, 4] = np.nan
-    for kind in ("activity", "decoding"):
+    for kind, known in (
+        ("activity", "its status will be bad_data"),
+        ("decoding", "nothing is known of it"),  # one fit has all outputs
+    ):
         dataset = dataset_from_npz(save(tmp_path, x=X, y=y, test=TEST), kind)
         np.testing.assert_array_equal(dataset.y, y)
         assert dataset.notes == (
-            "y: column 2 has no value at all: its status will be bad_data",
-            "y: column 4 has no value outside the test part: its status will be bad_data",
+            f"y: column 2 has no value at all: {known}",
+            f"y: column 4 has no value outside the test part: {known}",
         )
     y[:, 3] = np.nan
     (note,) = dataset_from_npz(save(tmp_path, x=X, y=y[:, :4]), "activity").notes

@@ -241,7 +241,7 @@ def accepted(fit, inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
     for _ in range(steps):
         state, value = step(state)
         objective.append(float(value))
-    return np.array(objective), np.asarray(state.status)
+    return np.array(objective), np.asarray(state.progress.status)
 
 
 @pytest.mark.parametrize("kind", ["rosenbrock", "poisson", "float32 poisson"])
@@ -361,12 +361,12 @@ def test_recovery_from_an_overflow(name: str) -> None:
     fit = make_fit(models.linear(), losses.poisson, optimizer, stop=Stop(gradient=1e-4, plateau=0))
     step, state = compiled(fit).step, compiled(fit).init(inputs)
     overflows = 0
-    while state.status == Status.RUNNING:
+    while state.progress.status == Status.RUNNING:
         state = step(inputs, state)
         overflows += int(state.nonfinite > 0)
-    assert overflows > 0 and state.status == Status.CONVERGED
+    assert overflows > 0 and state.progress.status == Status.CONVERGED
     glm = sm.GLM(y, np.c_[x, np.ones(SAMPLES)], family=sm.families.Poisson()).fit()
-    found = size * of(state.best_params)[:-1]
+    found = size * of(state.kept)[:-1]
     np.testing.assert_allclose(found, glm.params[:-1], rtol=0.05, atol=0.02)
 
 
