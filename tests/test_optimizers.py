@@ -363,7 +363,7 @@ def test_recovery_from_an_overflow(name: str) -> None:
     overflows = 0
     while state.progress.status == Status.RUNNING:
         state = step(inputs, state)
-        overflows += int(state.nonfinite > 0)
+        overflows += int(state.progress.nonfinite > 0)
     assert overflows > 0 and state.progress.status == Status.CONVERGED
     glm = sm.GLM(y, np.c_[x, np.ones(SAMPLES)], family=sm.families.Poisson()).fit()
     found = size * of(state.kept)[:-1]
