@@ -26,6 +26,7 @@ from jaxneuro.types import Axis, Device, Inputs
 _MOST_LANES = 1024
 _CACHE_SHARE = 0.45  # of the last level, beyond which a step slows down ...
 _OVERFLOW = 0.17  # ... by so much with every doubling
+_CACHE_A_CORE = 16 * 2**20
 _FLOPS = 75e9  # a second and device, of narrow products in the cache
 _STEP_SECONDS = 50e-6  # fixed cost of a step: some hundred small operations
 _REFILL_SECONDS = 4e-3  # fixed cost of retiring and starting lanes ...
@@ -190,7 +191,8 @@ def _even(rows: int, most: int) -> int:
 
 
 def cache_bytes() -> int:
-    """The last-level cache of this machine's first core; 16 MiB where it cannot be read."""
+    """The last-level cache of this machine's first core, but no more of it than so many cores fill:
+    a virtual machine is told the whole server's. 16 MiB where it cannot be read."""
     sizes = []
     folder = "/sys/devices/system/cpu/cpu0/cache"
     for index in os.listdir(folder) if os.path.isdir(folder) else []:
@@ -200,7 +202,7 @@ def cache_bytes() -> int:
         except OSError:
             continue
         sizes.append(int(text.rstrip("KMG")) * {"K": 2**10, "M": 2**20, "G": 2**30}[text[-1]])
-    return max(sizes, default=16 * 2**20)
+    return min(max(sizes, default=16 * 2**20), _CACHE_A_CORE * (os.cpu_count() or 1))
 
 
 def available_bytes(device: Device) -> int:
