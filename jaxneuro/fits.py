@@ -12,6 +12,7 @@ import numpy as np
 from jaxneuro import origin
 from jaxneuro.fit import Fit
 from jaxneuro.fit.scaling import at_layer
+from jaxneuro.sizes import bucket, grown
 from jaxneuro.types import Axis, Origin, Status, Warned
 
 _BLOCK = 64  # fits whose predictions are made at a time
@@ -135,13 +136,14 @@ class Fits:
         if self.params is None:
             raise ValueError('predict: the parameters were not kept; fit with keep="all"')
         z, depth = origin.apply(x, self.x_origin), len(self.shape)
+        samples, z = len(z), grown(z, bucket(len(z)), 0)  # a program serves all of about this size
         params = to_raw(self.fit, self.params, self.x_origin, self.y_origin, back=True)
         flat = jax.tree.map(lambda a: a.reshape(len(self), *a.shape[depth:]), params)
-        size, found = min(_BLOCK, len(self)), []
+        size, found = min(_BLOCK, bucket(len(self), 1)), []
         for first in range(0, len(self), size):
             places = np.minimum(np.arange(first, first + size), len(self) - 1)  # one program
             part = jax.tree.map(lambda a, p=places: np.asarray(a[p], z.dtype), flat)
-            found.append(np.asarray(_predict_all(self.fit.predict, part, z)))
+            found.append(np.asarray(_predict_all(self.fit.predict, part, z))[:, :samples])
         values = np.concatenate(found)[: len(self)].reshape(*self.shape, *found[0].shape[1:])
         if self.y_origin is None:
             return values

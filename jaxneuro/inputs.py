@@ -82,11 +82,11 @@ def make_inputs(
     if not weight.any():
         raise ValueError("weight is zero everywhere: no sample is left to fit")
     return Inputs(
-        x=jnp.asarray(x),
-        y=jnp.asarray(y),
-        weight=jnp.asarray(weight),
-        held_out=jnp.asarray(held_out),
-        validation=jnp.asarray(validation),
+        x=jax.device_put(x),  # jnp.asarray would compile a program for each shape
+        y=jax.device_put(y),
+        weight=jax.device_put(weight),
+        held_out=jax.device_put(held_out),
+        validation=jax.device_put(validation),
         hyper={name: _scalar(name, value) for name, value in (hyper or {}).items()},
         key=make_key(key),
         x_origin=x_origin,

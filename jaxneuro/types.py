@@ -34,7 +34,8 @@ class Model(NamedTuple):
     Attributes:
       init: `(key, x) -> params`, with `x` of shape (sample, *feature).
       apply: `(params, x) -> prediction`, of shape (sample,) or (sample, output): what the loss
-        takes, so logits or log-rates where it has a link.
+        takes, so logits or log-rates where it has a link. It may look at other samples only if they
+        come before: after the last there may be padding.
       first_layer: path in `params` to a dense layer `{kernel, bias}` that `x` meets first, so that
         a fit can fold each fold's own feature scaling into it. None: the model has no such layer.
       readout: path in `params` to the last dense layer `{kernel, bias}`, whose output is the
@@ -119,6 +120,9 @@ class Axis(NamedTuple):
       outer: True where `select` changes `x`: fits are then run one index after the other, through
         the same compiled program, and `x` is never copied for each lane. `select` of an outer
         axis runs on the host, on the arrays as given.
+      pad: `(axis, inputs, samples) -> (axis, inputs)`: the axis for inputs of that many samples, of
+        which the last are padding of weight 0; so recordings of about the same size share their
+        programs. None: it is not known how, and inputs stay as they are.
     """
 
     name: str
@@ -126,6 +130,7 @@ class Axis(NamedTuple):
     select: Callable[[Inputs, Any], Inputs]
     labels: tuple | None = None
     outer: bool = False
+    pad: Callable[["Axis", Inputs, int], tuple["Axis", Inputs]] | None = None
 
 
 class Status(IntEnum):

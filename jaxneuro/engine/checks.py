@@ -3,7 +3,8 @@
 import hashlib
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +14,11 @@ import numpy as np
 from jaxneuro import origin
 from jaxneuro.engine.store import fingerprint
 from jaxneuro.fit import Fit
+from jaxneuro.losses import Loss
+from jaxneuro.sizes import grown
 from jaxneuro.types import Axis, Inputs
+
+_MOST = 2**22  # values of y that are looked at together
 
 
 def check_axes(inputs: Inputs, axes: Sequence[Axis], one_x: bool = False) -> Inputs:
@@ -66,7 +71,7 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
     _check_origins(fit, inputs)
     y = np.asarray(inputs.y)
     loss = fit.loss
-    valid = np.asarray(loss.valid(jnp.asarray(y)))
+    valid = _valid(loss, y)
     if y.dtype.kind == "f":
         valid = valid | np.isnan(y)
     samples = 1 + y.ndim - first.y.ndim  # subjects come in front of samples
@@ -88,6 +93,20 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
         warnings.warn(told, stacklevel=3)
     if loss.labels:
         _check_labels(fit, inputs, first.x, y, samples)
+
+
+def _valid(loss: Loss, y: np.ndarray) -> np.ndarray:
+    """Which values of `y` the loss can take, by programs of few sizes."""
+    flat, found = y.ravel(), []
+    size = min(_MOST, 1 << (y.size - 1).bit_length())
+    for first in range(0, y.size, size):
+        found.append(np.asarray(_take(loss.valid, grown(flat[first : first + size], size))))
+    return np.concatenate(found)[: y.size].reshape(y.shape)
+
+
+@partial(jax.jit, static_argnums=0)
+def _take(valid: Callable, y: jax.Array) -> jax.Array:
+    return valid(y)
 
 
 def as_they_are(fit: Fit, inputs: Inputs) -> Inputs:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxneuro import compat
 from jaxneuro.axes import unchanged
-from jaxneuro.engine import checks
+from jaxneuro.engine import buckets, checks
 from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.planner import Plan, available_bytes, plan_lanes, whole_vectors
 from jaxneuro.engine.programs import Engine, Lanes, get_engine, selects_of
@@ -80,15 +80,16 @@ def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, devices, progress)
     if out is not None and lanes == "auto":
         lanes = Store.lanes_of(out) or lanes
 
-    outer = [axis for axis in axes if axis.outer]
     begun = time.perf_counter()
-    first = jax.eval_shape(fit.prepare, outer_inputs(inputs, outer, chosen[0][: len(outer)]))
+    padded, grown = buckets.fill(inputs, axes)
+    outer = [axis for axis in grown if axis.outer]
+    first = jax.eval_shape(fit.prepare, outer_inputs(padded, outer, chosen[0][: len(outer)]))
     compile_seconds = 0.0
-    selects = selects_of([axis for axis in axes if not axis.outer])
+    selects = selects_of([axis for axis in grown if not axis.outer])
     if lanes == "auto" and len(chosen) <= _FEW * len(devices):
         lanes = -(-len(chosen) // len(devices))  # planning would take longer than it saves
     if lanes == "auto":
-        lanes = plan_lanes(fit, first, axes, len(chosen), lanes, devices, exact=False).lanes
+        lanes = plan_lanes(fit, first, grown, len(chosen), lanes, devices, exact=False).lanes
         compile_seconds = time.perf_counter() - begun
     if not isinstance(lanes, int | np.integer) or lanes < 1:
         raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
@@ -106,7 +107,7 @@ def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, devices, progress)
     try:
         if out is not None:
             results.resume(Store(out, run_facts(fit, inputs, axes, chosen, lanes, keep)))
-        _run(fit, engine, inputs, selects, outer, chosen, results)
+        _run(fit, engine, padded, selects, outer, chosen, results)
     except KeyboardInterrupt:
         raise Interrupted(int(results.done.sum()), len(chosen), out) from None
     finally:
@@ -163,6 +164,7 @@ def plan(
     axes, inputs = flatten_axes(axes), checks.as_they_are(fit, inputs)
     checks.check_axes(inputs, axes)
     chosen = rows_of(axes, rows)
+    inputs, axes = buckets.fill(inputs, axes)
     outer = [axis for axis in axes if axis.outer]
     first = jax.eval_shape(fit.prepare, outer_inputs(inputs, outer, chosen[0][: len(outer)]))
     return plan_lanes(fit, first, axes, len(chosen), lanes, tuple(devices or jax.local_devices()))

@@ -21,6 +21,7 @@ import numpy as np
 from jaxneuro.engine.estimate import weigh_lane
 from jaxneuro.engine.programs import selects_of, weigh
 from jaxneuro.fit import Fit
+from jaxneuro.sizes import bucket
 from jaxneuro.types import Axis, Device, Inputs
 
 _MOST_LANES = 1024
@@ -114,14 +115,10 @@ def plan_lanes(
         most = min(fitting, _MOST_LANES)
         if devices[0].platform == "cpu":
             count = _quickest(fit, at_once, most, len(devices) * each, told.flops)
-        else:
-            count = _even(at_once, most)
-        reasons = {
-            whole_vectors(at_once): "the number of fits",
-            fitting: "memory",
-            _MOST_LANES: "the most allowed",
-        }
-        reason = reasons.get(count, "speed")
+        else:  # the same programs for about as many fits
+            count = _even(bucket(at_once, 4), most)
+        reasons = {fitting: "memory", _MOST_LANES: "the most allowed"}
+        reason = "the number of fits" if count >= at_once else reasons.get(count, "speed")
     elif isinstance(lanes, int | np.integer) and lanes >= 1:
         count, reason = whole_vectors(int(lanes)), "you"
     else:
@@ -166,10 +163,15 @@ def _quickest(fit: Fit, rows: int, most: int, each: int, flops: float) -> int:
     def seconds(lanes: int) -> float:
         overflow = max(0.0, math.log2(max(1, lanes * each) / cache))
         work = lanes * flops / _FLOPS * (1 + _OVERFLOW * overflow)
-        return math.ceil(rows / lanes) * (_STEP_SECONDS + work + _REFILL_SECONDS / steps)
+        waves = math.ceil(rows / lanes) if stop.fixed else max(1.0, rows / lanes)
+        return waves * (_STEP_SECONDS + work + _REFILL_SECONDS / steps)
 
     powers = [1 << i for i in range(most.bit_length())]
-    return min(sorted({_even(rows, p) for p in (*powers, most)}), key=seconds)
+    if stop.fixed:
+        counts = {_even(rows, p) for p in (*powers, most)}
+    else:  # refilled one by one: the last wave need not be full; and about as many fits, the same
+        counts = {p for p in powers if p < 2 * rows}
+    return min(sorted(counts), key=seconds)
 
 
 def whole_vectors(lanes: int) -> int:

@@ -38,8 +38,11 @@ def _on_device(axis: Axis) -> Axis:
     """NumPy arrays among the leaves of `select` cannot be indexed by a traced number."""
     if axis.outer or not isinstance(axis.select, Partial):
         return axis
-    arrays = jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, np.ndarray) else a, axis.select)
-    return axis._replace(select=arrays)
+
+    def moved(leaf):
+        return jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf
+
+    return axis._replace(select=jax.tree.map(moved, axis.select))
 
 
 def rows_of(axes: Sequence[Axis], rows) -> np.ndarray:
