@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments import brain_areas, neural_decoding, neuron_activity
-from experiments.report import closing_table
 from experiments.runs import command_line
+from jaxneuro.report import closing_table
 
 
 @dataclass

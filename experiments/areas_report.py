@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments import figures
-from experiments.report import Figure, Table
 from experiments.runs import Part, held_out
 from jaxneuro import data, metrics
 from jaxneuro.data import Dataset
+from jaxneuro.report import Figure, Table, figures
 from jaxneuro.selection.search import Search
 
 

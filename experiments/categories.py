@@ -6,11 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from experiments.areas_report import Fitted, fill
-from experiments.report import Figure
 from experiments.runs import STRENGTHS, Part, choose, finish
 from jaxneuro import areas, axes, metrics, models, protocol
 from jaxneuro.data import Dataset
 from jaxneuro.fit import Fit
+from jaxneuro.report import Figure
 
 GAP = 5  # samples between fitted and scored parts of a time series
 TITLES = {

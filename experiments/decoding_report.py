@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from experiments import figures
-from experiments.report import Figure, Table
 from experiments.runs import Part
 from jaxneuro import metrics
 from jaxneuro.data import Dataset
+from jaxneuro.report import Figure, Table, figures
 from jaxneuro.selection.search import Search
 
 
@@ -67,5 +66,5 @@ def fill(
     values = {**r2, "shifted": control}
     part.figures.append(Figure("scores",
         "Held-out R² of each output, and of each shift of the control; 0 is no better than the "
-        "mean.", figures.scores(list(values), values, 0.0, "R²")))  # fmt: skip
+        "mean.", figures.model_scores(values, "R²", 0.0)))  # fmt: skip
     part.provenance |= {"licence": given.licence or "as given", "citation": given.citation}

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments import figures
-from experiments.report import Figure, Table
 from experiments.runs import Part, finish, held_out
 from jaxneuro import axes, data, encoding, splits
 from jaxneuro.data import Recording
+from jaxneuro.report import Figure, Table, figures
 
 LAGS = 33  # frames after grating onset, 0 to 2 s
 FOLDS, INNER = 8, 3

@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from experiments import figures
-from experiments.report import Figure, Table
 from experiments.runs import (
     LAGS,
     STRENGTHS,
@@ -18,6 +16,7 @@ from experiments.runs import (
     told,
 )
 from jaxneuro import axes, data, encoding, origin, protocol
+from jaxneuro.report import Figure, Table, figures
 from jaxneuro.selection import Search, lag_choice
 
 
@@ -77,7 +76,7 @@ def _run(part: Part, file: str, seed: int, quick: bool, common: dict[str, Any]) 
         "The model is chosen by the loss of its inner folds (deviance of counts, squared error "
         "else), not by this table."))  # fmt: skip
     part.figures.append(Figure("scores", "Held-out correlation of every neuron, by model.",
-        figures.scores(list(by_model), by_model, 0.0, "correlation")))  # fmt: skip
+        figures.model_scores(by_model, "correlation", 0.0)))  # fmt: skip
     part.provenance |= {"licence": given.licence or "as given", "citation": given.citation}
     return finish(
         part,

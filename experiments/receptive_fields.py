@@ -4,10 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from experiments import figures
-from experiments.report import Figure, Table
 from experiments.runs import Part
 from jaxneuro import Axis, axes, data, encoding, fit_many, make_inputs
+from jaxneuro.report import Figure, Table, figures
 
 
 def _first(lengths, inputs, index):

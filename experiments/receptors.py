@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from experiments import figures
-from experiments.report import Figure, Table
 from experiments.runs import Part, choose, held_out
 from jaxneuro import axes, data, encoding, features, protocol
 from jaxneuro.inputs import make_inputs, stack_subjects
+from jaxneuro.report import Figure, Table, figures
 from jaxneuro.selection.search import Search, search
 
 LAGS = 20  # ms of sound, and of the cell's own past, that a model sees
@@ -91,7 +90,7 @@ def _report(part: Part, searches: dict[str, Search], plans, cells, test: np.ndar
     values = {name: held_out(found, SCORE)[:, 0] for name, found in searches.items()}
     part.figures.append(Figure("receptor_scores",
         "Held-out bits per spike of the two cells; 0 is a constant rate.",
-        figures.scores(list(values), values, 0.0, "bits per spike")))  # fmt: skip
+        figures.model_scores(values, "bits per spike", 0.0)))  # fmt: skip
     source = data.grasshopper(1)
     part.provenance |= {"licence": source.licence, "citation": source.citation}
     part.notes.append(

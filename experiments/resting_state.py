@@ -4,10 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from experiments import figures
-from experiments.report import Figure, Table
 from experiments.runs import Part, held_out
 from jaxneuro import Axis, axes, data, encoding, make_inputs, protocol, stack_subjects
+from jaxneuro.report import Figure, Table, figures
 from jaxneuro.selection.search import search
 
 

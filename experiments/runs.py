@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from experiments.report import Figure, Table, versions, write
 from jaxneuro import compat
 from jaxneuro.data import Dataset
 from jaxneuro.data.wheels import cache_root
 from jaxneuro.fits import Fits
+from jaxneuro.report import Figure, Table, versions, write
 from jaxneuro.selection import EdgeOfGrid, Search, edges
 
 T = TypeVar("T")

@@ -22,7 +22,7 @@ from jaxneuro import (
     splits,
     stack_subjects,
 )
-from jaxneuro.engine import programs
+from jaxneuro.engine import lane, programs
 
 SAMPLES, FEATURES, TARGETS = 40, 3, 4
 TIME = np.arange(SAMPLES)
@@ -224,12 +224,12 @@ def test_grid_adds_or_replaces_one_hyper_parameter():
 
 def test_every_row_has_its_own_key_and_the_same_each_time():
     every = [axes.targets(TARGETS), axes.seeds(3)]
-    selects, inputs = programs.selects_of(every), make()
+    selects, inputs = lane.selects_of(every), make()
     rows = np.array(list(np.ndindex(TARGETS, 3)), np.int32)
-    keys = [programs.select_row(inputs, selects, jnp.asarray(row)).key for row in rows]
+    keys = [lane.select_row(inputs, selects, jnp.asarray(row)).key for row in rows]
     data = np.array([jax.random.key_data(key) for key in keys])
     assert len(np.unique(data, axis=0)) == len(rows)
-    mapped = jax.vmap(lambda row: programs.select_row(inputs, selects, row).key)(jnp.asarray(rows))
+    mapped = jax.vmap(lambda row: lane.select_row(inputs, selects, row).key)(jnp.asarray(rows))
     np.testing.assert_array_equal(jax.random.key_data(mapped), data)
 
 

@@ -23,8 +23,9 @@ from jaxneuro import (
     penalties,
 )
 from jaxneuro.engine import programs
+from jaxneuro.engine.lane import selects_of
 from jaxneuro.engine.lanes import flatten_axes
-from jaxneuro.engine.programs import get_engine, selects_of
+from jaxneuro.engine.programs import get_engine
 from jaxneuro.inputs import make_inputs
 
 SGD = optax.sgd(0.1)

@@ -21,9 +21,9 @@ from helpers import (
 )
 
 from jaxneuro import Axis, Status, Stop, axes, fit_many, losses, make_fit, models, penalties
+from jaxneuro.engine.lane import select_row, selects_of
 from jaxneuro.engine.lanes import flatten_axes
 from jaxneuro.engine.pace import Pace
-from jaxneuro.engine.programs import select_row, selects_of
 from jaxneuro.engine.results import Results
 from jaxneuro.inputs import make_inputs, stack_subjects
 

@@ -21,8 +21,9 @@ from jaxneuro import (
     stack_subjects,
 )
 from jaxneuro.engine import planner, programs
+from jaxneuro.engine.lane import selects_of
 from jaxneuro.engine.lanes import flatten_axes
-from jaxneuro.engine.programs import Weight, selects_of, weigh
+from jaxneuro.engine.programs import Weight, weigh
 
 DESCENT = make_fit(
     models.linear(), losses.poisson, optax.sgd(0.1), penalties.ridge("strength"), Stop(max_steps=9)

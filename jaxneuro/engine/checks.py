@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro import origin
+from jaxneuro.engine.lane import select_row, selects_of
 from jaxneuro.engine.store import fingerprint
 from jaxneuro.fit import Fit
 from jaxneuro.losses import Loss
@@ -153,8 +154,6 @@ def _check_labels(fit: Fit, inputs: Inputs, x: Any, y: np.ndarray, samples: int)
 
 def fit_text(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> str:
     """sha256 of the program of one step: model, loss, penalties, optimizer and stopping rules."""
-    from jaxneuro.engine.programs import select_row, selects_of
-
     for axis in axes:
         if axis.outer:
             inputs = axis.select(inputs, 0)

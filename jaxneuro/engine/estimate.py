@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from jax.extend.core import Literal
 
-from jaxneuro.engine.programs import Weight, program_key, trace_step
+from jaxneuro.engine.lane import trace_step
+from jaxneuro.engine.programs import Weight, program_key
 from jaxneuro.fit import Fit
 from jaxneuro.types import Inputs
 

@@ -13,11 +13,13 @@ import numpy as np
 from jaxneuro import compat
 from jaxneuro.axes import unchanged
 from jaxneuro.engine import buckets, checks
+from jaxneuro.engine.lane import selects_of
 from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.planner import Plan, available_bytes, plan_lanes, whole_vectors
-from jaxneuro.engine.programs import Engine, Lanes, get_engine, selects_of
+from jaxneuro.engine.programs import Engine, get_engine
 from jaxneuro.engine.results import Results
 from jaxneuro.engine.rows import flatten_axes, groups_of, outer_inputs, rows_of, run_facts
+from jaxneuro.engine.stages import Lanes
 from jaxneuro.engine.store import Store
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits, to_raw

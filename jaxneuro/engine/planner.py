@@ -19,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.engine.estimate import weigh_lane
-from jaxneuro.engine.programs import selects_of, weigh
+from jaxneuro.engine.lane import selects_of
+from jaxneuro.engine.programs import weigh
 from jaxneuro.fit import Fit
 from jaxneuro.sizes import bucket
 from jaxneuro.types import Axis, Device, Inputs

@@ -1,14 +1,14 @@
-"""The compiled side of many fits: start, advance and finish a fixed number of lanes.
+"""The compiled side of many fits: three programs for a fixed number of lanes.
 
 It knows nothing of what an axis means. Every device runs the same program over its own lanes, so
 a fit's bits depend neither on its neighbours nor on how many devices there are.
 """
 
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -18,20 +18,15 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jax.tree_util import Partial
 
 from jaxneuro import compat
+from jaxneuro.engine import stages
+from jaxneuro.engine.lane import Lane, make_lane, pack, shape_of, unpack
+from jaxneuro.engine.stages import Lanes
 from jaxneuro.fit import Fit
-from jaxneuro.types import Array, Axis, Device, Inputs, Status
+from jaxneuro.types import Device, Inputs
 
 _CACHE_SIZE = 32
 _engines: "OrderedDict[tuple, Engine]" = OrderedDict()
 _weights: "dict[tuple, Weight]" = {}
-
-
-class Lanes(NamedTuple):
-    """(lane, ...) arrays: a lane's own part of its inputs, its fit's state, whether it counts."""
-
-    own: tuple[Array, ...]
-    state: Any
-    active: Array
 
 
 class Engine(NamedTuple):
@@ -58,23 +53,6 @@ class Engine(NamedTuple):
     lanes: int
     compile_seconds: float
     temporary_bytes: int
-
-
-def selects_of(axes: Sequence[Axis]) -> tuple[Partial, ...]:
-    """The axes' functions as pytrees: their arrays are arguments of the programs, not constants."""
-    return tuple(a.select if isinstance(a.select, Partial) else Partial(a.select) for a in axes)
-
-
-def select_row(inputs: Inputs, selects: Sequence[Callable], row: Array) -> Inputs:
-    """The inputs of one fit: its own key, then every axis' change."""
-    key = inputs.key
-    for position in range(row.shape[0]):
-        key = jax.random.fold_in(key, row[position])
-    inputs = inputs._replace(key=key)
-    # Outer axes were applied on the host: they have an index, for the key, but no select here.
-    for select, index in zip(selects, row[row.shape[0] - len(selects) :], strict=True):
-        inputs = select(inputs, index)
-    return inputs
 
 
 def get_engine(
@@ -123,23 +101,6 @@ def weigh(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int, la
     return _weights[key]
 
 
-def trace_step(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int):
-    """The traced step of one lane: its program, whose first arguments are the leaves of `inputs`
-    that all lanes share; how many these are; and the bytes of the state that it carries."""
-    inputs, selects = jax.tree.map(_shape_of, (inputs, selects))
-    layout, (own, state) = _layout(fit, inputs, selects, width)
-    leaves = jax.tree.leaves(inputs)
-
-    def step(shared, own, state):
-        taken = iter(own)
-        merged = [next(taken) if at is None else shared[at] for at in layout.sources]
-        return fit.step(jax.tree.unflatten(layout.structure, merged), state)
-
-    program = jax.make_jaxpr(step)(leaves, own, state)
-    carried = sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(state))
-    return program, len(leaves), carried
-
-
 def program_key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:
     """What a compiled program depends on: functions, structure, shapes; never values."""
     leaves, structure = jax.tree.flatten((inputs, selects))
@@ -148,121 +109,104 @@ def program_key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple
     return fit, structure, shapes, tuple(getattr(jax.config, name) for name in settings)
 
 
+class _Shapes(NamedTuple):
+    """Of the programs' arguments, with where on the devices they lie."""
+
+    shared: Any  # inputs, selects
+    lanes: Any
+    rows: Any
+    flags: Any
+    count: Any
+
+
 def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> Engine:
     begun = time.perf_counter()
     mesh = compat.lane_mesh(devices)
-    split, whole = PartitionSpec("lane"), PartitionSpec()
+    split = NamedSharding(mesh, PartitionSpec("lane"))
+    whole = NamedSharding(mesh, PartitionSpec())
     total = lanes * len(devices)
-    inputs, selects = jax.tree.map(_shape_of, (inputs, selects))
-    layout, template = _layout(fit, inputs, selects, width)
-
-    def merge(inputs: Inputs, own: Sequence[Array]) -> Inputs:
-        shared = jax.tree.leaves(inputs)
-        taken = iter(own)
-        leaves = [next(taken) if source is None else shared[source] for source in layout.sources]
-        return jax.tree.unflatten(layout.structure, leaves)
-
-    def begin(inputs: Inputs, selects, row: Array):
-        chosen = select_row(inputs, selects, row)
-        leaves = jax.tree.leaves(chosen)
-        own = tuple(a for a, s in zip(leaves, layout.sources, strict=True) if s is None)
-        return _pack((own, fit.init(chosen)))
-
-    def start(inputs, selects, rows, fresh, active, old: Lanes) -> Lanes:
-        own, state = jax.vmap(lambda row: begin(inputs, selects, row))(rows)
-        new = Lanes(own, state, active)
-        return jax.tree.map(lambda a, b: jnp.where(_tall(fresh, a), a, b), new, old._replace(
-            active=active
-        ))  # fmt: skip
-
-    def step(inputs, own, state):
-        own, state = _unpack((own, state), template)
-        return _pack(fit.step(merge(inputs, own), state))
-
-    def advance(inputs, lane: Lanes, steps):
-        def running(state):
-            going = jax.vmap(lambda s: fit.status(_unpack(s, template[1])) == Status.RUNNING)
-            return going(state) & lane.active
-
-        def more(carry):
-            return (carry[1] < steps) & running(carry[0]).any()
-
-        def body(carry):
-            state = jax.vmap(lambda own, s: step(inputs, own, s))(lane.own, carry[0])
-            return state, carry[1] + 1
-
-        state, count = jax.lax.while_loop(more, body, (lane.state, jnp.zeros((), jnp.int32)))
-        return lane._replace(state=state), running(state), count[None]
-
-    def finish(inputs, lane: Lanes):
-        def one(own, state):
-            own, state = _unpack((own, state), template)
-            return fit.result(merge(inputs, own), state)
-
-        return jax.vmap(one)(lane.own, lane.state)
-
-    one_row = jax.ShapeDtypeStruct((width,), jnp.int32)
-    own, state = jax.eval_shape(begin, inputs, selects, one_row)
-    result = jax.eval_shape(
-        lambda i, o, s: jax.tree.map(lambda a: a[0], finish(i, _one_lane(o, s))), inputs, own, state
+    inputs, selects = jax.tree.map(shape_of, (inputs, selects))
+    lane = make_lane(fit, inputs, selects, width)
+    own, state, result = stages.shapes(lane, inputs, selects, width)
+    blanks = Lanes(
+        *jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, split), (own, state)),
+        active=_sized((total,), bool, split),  # pyright: ignore[reportArgumentType]
     )
-
-    sharded, replicated = NamedSharding(mesh, split), NamedSharding(mesh, whole)
-    blanks: Any = Lanes(  # shapes, for now
-        own=jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, sharded), own),
-        state=jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, sharded), state),
-        active=_sized((total,), bool, sharded),  # pyright: ignore[reportArgumentType]
+    given = _Shapes(
+        shared=jax.tree.map(lambda a: _sized(a.shape, a.dtype, whole), (inputs, selects)),
+        lanes=blanks,
+        rows=_sized((total, width), jnp.int32, split),
+        flags=blanks.active,
+        count=_sized((), jnp.int32, whole),
     )
-    on_all = jax.tree.map(lambda a: _sized(a.shape, a.dtype, replicated), (inputs, selects))
-    rows = _sized((total, width), jnp.int32, sharded)
-    flags, count = _sized((total,), bool, sharded), _sized((), jnp.int32, replicated)
-
-    def lowered(function, in_specs, out_specs, *arguments, donate=()):
-        mapped = compat.per_device(function, mesh, in_specs, out_specs)
-        return jax.jit(mapped, donate_argnums=donate).lower(*arguments)
-
-    three = (whole, split, whole), (split, split, split)
-    programs = [lowered(advance, *three, on_all[0], blanks, count, donate=(1,))]
+    programs = {"advance": _lower_advance(lane, given, mesh)}
     in_turn = False
     if not only_advance:
-        six = (whole, whole, split, split, split, split), split
-        programs.append(lowered(start, *six, *on_all, rows, flags, flags, blanks, donate=(5,)))
-        programs.append(lowered(finish, (whole, split), split, on_all[0], blanks))
-        in_turn = _calls_lapack(programs[1], devices)
-        if in_turn:  # an orthogonal initialiser, say: on one device, whose lanes stand for all
-            arguments = jax.tree.map(_shape_of, (*on_all, rows, flags, flags, blanks))
-            programs[1] = jax.jit(start).lower(*arguments[:2], *_parts(arguments[2:], lanes))
-    for program in programs[:: 2 if in_turn else 1]:
-        if _calls_lapack(program, devices):
-            raise ValueError(
-                "a step of this model, loss or axis calls LAPACK (a decomposition or a solver), "
-                "and XLA can wait for ever when several CPU devices do so: use "
-                "devices=jax.devices()[:1]"
-            )
+        programs["finish"] = _lower_finish(lane, given, mesh)
+        programs["start"], in_turn = _lower_start(lane, given, mesh, lanes)
+    _refuse_lapack([p for name, p in programs.items() if name != "start" or not in_turn], devices)
     # A program that is only weighed need not be fast: unoptimised, its buffers are the same.
     hasty = only_advance and devices[0].platform == "cpu"
     options = {"xla_backend_optimization_level": 0} if hasty else None
     with ThreadPoolExecutor() as pool:  # XLA compiles outside the interpreter's lock
-        built = list(pool.map(lambda program: program.compile(compiler_options=options), programs))
-    scratch = max(map(_scratch, built))
+        compiled = pool.map(lambda p: p.compile(compiler_options=options), programs.values())
+        built = dict(zip(programs, compiled, strict=True))
 
     def blank() -> Lanes:
-        return jax.device_put(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), blanks), sharded)
+        return jax.device_put(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), blanks), split)
 
     def place(tree: Any) -> Any:
-        return jax.device_put(tree, replicated)
+        return jax.device_put(tree, whole)
 
+    first = built.get("start")
     return Engine(
-        advance=built[0],
-        start=_in_turn(built[1], lanes, sharded) if in_turn else built[1 % len(built)],
-        finish=built[-1],
+        start=_in_turn(first, lanes, split) if in_turn else first,  # pyright: ignore
+        advance=built["advance"],
+        finish=built.get("finish"),  # pyright: ignore[reportArgumentType]
         blank=blank,
         place=place,
         result=result,
         lanes=total,
         compile_seconds=time.perf_counter() - begun,
-        temporary_bytes=scratch,
+        temporary_bytes=max(map(_scratch, built.values())),
     )
+
+
+def _lower_advance(lane: Lane, given: _Shapes, mesh: Any) -> Any:
+    whole, split = PartitionSpec(), PartitionSpec("lane")
+    mapped = compat.per_device(
+        partial(stages.advance, lane), mesh, (whole, split, whole), (split, split, split)
+    )
+    return jax.jit(mapped, donate_argnums=1).lower(given.shared[0], given.lanes, given.count)
+
+
+def _lower_finish(lane: Lane, given: _Shapes, mesh: Any) -> Any:
+    whole, split = PartitionSpec(), PartitionSpec("lane")
+    mapped = compat.per_device(partial(stages.finish, lane), mesh, (whole, split), split)
+    return jax.jit(mapped).lower(given.shared[0], given.lanes)
+
+
+def _lower_start(lane: Lane, given: _Shapes, mesh: Any, lanes: int) -> tuple[Any, bool]:
+    """The program, and whether it runs for each device's lanes in turn: where it calls LAPACK (an
+    orthogonal initialiser, say) on several CPU devices."""
+    whole, split = PartitionSpec(), PartitionSpec("lane")
+    specs = (whole, whole, split, split, split, split)
+    mapped = compat.per_device(partial(stages.start, lane), mesh, specs, split)
+    by_lane = (given.rows, given.flags, given.flags, given.lanes)
+    lowered = jax.jit(mapped, donate_argnums=5).lower(*given.shared, *by_lane)
+    if not _calls_lapack(lowered, mesh.devices.ravel()):
+        return lowered, False
+    shared, by_lane = jax.tree.map(shape_of, (given.shared, by_lane))
+    return jax.jit(partial(stages.start, lane)).lower(*shared, *_parts(by_lane, lanes)), True
+
+
+def _refuse_lapack(programs: Sequence[Any], devices: Sequence[Device]) -> None:
+    if any(_calls_lapack(program, devices) for program in programs):
+        raise ValueError(
+            "a step of this model, loss or axis calls LAPACK (a decomposition or a solver), "
+            "and XLA can wait for ever when several CPU devices do so: use "
+            "devices=jax.devices()[:1]"
+        )
 
 
 def _scratch(program: Any) -> int:
@@ -284,8 +228,8 @@ def _in_turn(program: Callable, lanes: int, sharding: NamedSharding) -> Callable
     """`start` by a program of one device, run for each device's lanes in turn: the same bits."""
 
     def start(inputs, selects, *by_lane):
-        shared = jax.tree.map(np.asarray, _pack((inputs, selects)))
-        shared = _unpack(shared, (inputs, selects))
+        shared = jax.tree.map(np.asarray, pack((inputs, selects)))
+        shared = unpack(shared, (inputs, selects))
         by_lane = jax.tree.map(np.asarray, by_lane)
         total = len(by_lane[0])
         made = []
@@ -297,58 +241,5 @@ def _in_turn(program: Callable, lanes: int, sharding: NamedSharding) -> Callable
     return start
 
 
-class _Layout(NamedTuple):
-    """Where each leaf of a fit's inputs comes from: a leaf shared by all (its number), or its own
-    (None). What no axis touches stays shared, and `vmap` never batches it."""
-
-    structure: Any
-    sources: tuple[int | None, ...]
-
-
-def _layout(fit: Fit, inputs: Inputs, selects, width: int) -> tuple[_Layout, Any]:
-    found: list[_Layout] = []
-
-    def probe(inputs, selects, row):
-        numbers = {id(leaf): i for i, leaf in enumerate(jax.tree.leaves(inputs))}
-        chosen = select_row(inputs, selects, row)
-        leaves, structure = jax.tree.flatten(chosen)
-        sources = tuple(numbers.get(id(leaf)) for leaf in leaves)
-        found.append(_Layout(structure, sources))
-        own = tuple(a for a, s in zip(leaves, sources, strict=True) if s is None)
-        return own, fit.init(chosen)
-
-    template = jax.eval_shape(probe, inputs, selects, jax.ShapeDtypeStruct((width,), jnp.int32))
-    return found[0], template
-
-
-def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _pack(tree: Any) -> Any:
-    """Keys as plain integers, so that lanes can be made of zeros, chosen between and donated."""
-    return jax.tree.map(lambda a: jax.random.key_data(a) if _is_key(a) else a, tree)
-
-
-def _unpack(tree: Any, template: Any) -> Any:
-    def restore(a, like):
-        return jax.random.wrap_key_data(a, impl="threefry2x32") if _is_key(like) else a
-
-    return jax.tree.map(restore, tree, template)
-
-
-def _shape_of(leaf: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf))
-
-
 def _sized(shape, dtype, sharding) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
-
-
-def _one_lane(own: Any, state: Any) -> Lanes:
-    own, state = jax.tree.map(lambda a: a[None], (own, state))
-    return Lanes(own, state, jnp.ones(1, bool))
-
-
-def _tall(mask: Array, like: Array) -> Array:
-    return mask.reshape(-1, *[1] * (like.ndim - 1))

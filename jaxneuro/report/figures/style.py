@@ -1,0 +1,101 @@
+"""What all pictures share: colours, sizes, axes and legends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxneuro.report.extra import extra
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+INK, SOFT, FAINT = "#1d2024", "#767d85", "#e3e6e9"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+STYLE: dict[Any, Any] = {
+    "figure.dpi": 150,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.facecolor": "white",
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "legend.handlelength": 1.4,
+    "lines.linewidth": 1.4,
+    "lines.solid_capstyle": "round",
+}
+WIDTH = 7.0
+DOT: dict[str, Any] = {"markersize": 4.5, "markeredgewidth": 0}
+DASHED: dict[str, Any] = {"color": SOFT, "linestyle": "--", "linewidth": 1}
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """`draw` in this style, and texts that hold dollar signs as they are."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with extra("matplotlib").rc_context(STYLE):
+            figure = draw(*args, **kwargs)
+        text: Any
+        for text in figure.findobj(extra("matplotlib.text").Text):
+            if "$" in text.get_text():
+                text.set_parse_math(False)
+        return figure
+
+    return drawn
+
+
+def new_axes(width: float, height: float, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
+    """A figure of this size in inches, with one pair of axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    axes = figure.subplots()
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    ticks(axes)
+    return figure, axes
+
+
+def ticks(axes: Axes) -> None:
+    axes.tick_params(which="both", color=SOFT, labelcolor=INK, labelsize=8)
+
+
+def legend(axes: Axes, title: str = "") -> None:
+    """Names in a row above the axes, where they hide nothing, and the title above them."""
+    labels = axes.get_legend_handles_labels()[1]
+    if labels:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0)
+    axes.set_title(title, pad=24 if labels else 6)
+
+
+def cycle(count: int) -> list[str]:
+    """`count` colours, starting again where the palette ends."""
+    return [COLOURS[index % len(COLOURS)] for index in range(count)]
+
+
+def finite(values: ArrayLike) -> np.ndarray:
+    """The finite values, flat."""
+    flat = np.ravel(np.asarray(values, float))
+    return flat[np.isfinite(flat)]
+
+
+def alpha(count: int) -> float:
+    """Fainter dots where there are many."""
+    return float(np.clip(8 / math.sqrt(count + 1), 0.15, 0.8))
