@@ -39,7 +39,7 @@ from jaxneuro.fits import Fits, Selection
 from jaxneuro.inputs import make_inputs, stack_subjects
 from jaxneuro.linear import condense
 from jaxneuro.metrics import Score
-from jaxneuro.selection import protocol
+from jaxneuro.selection import load, protocol
 from jaxneuro.types import Axis, Inputs, Model, Status, Warned
 from jaxneuro.version import __version__
 
@@ -65,6 +65,7 @@ __all__ = [
     "encoding",
     "features",
     "fit_many",
+    "load",
     "losses",
     "make_fit",
     "make_inputs",

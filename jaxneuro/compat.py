@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.export
 import numpy as np
 from jax.sharding import Mesh
 
@@ -41,6 +42,27 @@ def keep_programs(folder: Path) -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def export(function: Callable, leaves: Sequence[Any], feature: Sequence[int], dtype: Any) -> bytes:
+    """StableHLO of `function(leaves, x)` for `x` (sample, *feature) of any number of samples, for
+    every platform where it can be lowered for all of them.
+
+    Raises:
+      ImportError: flatbuffers is missing, which JAX writes it with.
+    """
+    samples = jax.export.symbolic_shape("samples")
+    x = jax.ShapeDtypeStruct((*samples, *feature), dtype)
+    try:
+        made = jax.export.export(jax.jit(function), platforms=("cpu", "cuda", "tpu"))(leaves, x)
+    except NotImplementedError:  # some operation of the model has no meaning elsewhere
+        made = jax.export.export(jax.jit(function))(leaves, x)
+    return bytes(made.serialize())
+
+
+def exported(program: bytes) -> Callable:
+    """The function that `export` made the program of."""
+    return jax.export.deserialize(bytearray(program)).call
 
 
 def flops(compiled: Any) -> float:

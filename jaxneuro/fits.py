@@ -1,49 +1,17 @@
 """What many fits leave behind: arrays with the axes' names in front."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxneuro import origin
+from jaxneuro.choice import Selection, best, label_values
 from jaxneuro.fit import Fit
-from jaxneuro.fit.scaling import at_layer
-from jaxneuro.sizes import bucket, grown
+from jaxneuro.prediction import Frozen, predict, to_raw
 from jaxneuro.types import Axis, Origin, Status, Warned
-
-_BLOCK = 64  # fits whose predictions are made at a time
-
-
-class Selection(NamedTuple):
-    """The best of some axes for every index of the others.
-
-    Attributes:
-      over: names of the axes chosen among.
-      chosen: (*rest, len(over)) which index of each.
-      values: by name, (*rest) the labels at these indices.
-      score: (*rest) the mean score there; NaN where no candidate has one.
-      limits: by name, the least and the greatest label that there was to choose; only of axes of
-        three labels or more, which are numbers.
-    """
-
-    over: tuple[str, ...]
-    chosen: np.ndarray
-    values: Mapping[str, np.ndarray]
-    score: np.ndarray
-    limits: Mapping[str, tuple[float, float]]
-
-    def at_edges(self) -> dict[str, tuple[int, int]]:
-        """By name, how many choices lie at the least and at the greatest label: a grid that
-        reached further might have been chosen from differently."""
-        made = ~np.isnan(self.score)
-        return {
-            name: tuple(int(((self.values[name] == edge) & made).sum()) for edge in edges)
-            for name, edges in self.limits.items()
-        }  # pyright: ignore[reportReturnType]
 
 
 @dataclass(frozen=True)
@@ -62,7 +30,7 @@ class Fits:
       lanes: fits that ran together, over all devices.
       compile_seconds, run_seconds: compiling (0 where it was done before) and the rest.
       useful: share of lane-steps that moved a fit.
-      fit: what was fitted.
+      fit: what was fitted; of a loaded result, what predicting takes of it.
       x_origin, y_origin: what `x` (*feature) and each fit's `y` (*axes, *output) were fitted
         relative to (`jaxneuro.origin`); `params` are for the raw values wherever the model's first
         layer and readout can take that back (then float64).
@@ -82,7 +50,7 @@ class Fits:
     compile_seconds: float
     run_seconds: float
     useful: float
-    fit: Fit
+    fit: Fit | Frozen
     x_origin: Origin | None = None
     y_origin: Origin | None = None
 
@@ -135,22 +103,9 @@ class Fits:
         """
         if self.params is None:
             raise ValueError('predict: the parameters were not kept; fit with keep="all"')
-        z, depth = origin.apply(x, self.x_origin), len(self.shape)
-        samples, z = len(z), grown(z, bucket(len(z)), 0)  # a program serves all of about this size
+        z = origin.apply(x, self.x_origin)
         params = to_raw(self.fit, self.params, self.x_origin, self.y_origin, back=True)
-        flat = jax.tree.map(lambda a: a.reshape(len(self), *a.shape[depth:]), params)
-        size, found = min(_BLOCK, bucket(len(self), 1)), []
-        for first in range(0, len(self), size):
-            places = np.minimum(np.arange(first, first + size), len(self) - 1)  # one program
-            part = jax.tree.map(lambda a, p=places: np.asarray(a[p], z.dtype), flat)
-            found.append(np.asarray(_predict_all(self.fit.predict, part, z))[:, :samples])
-        values = np.concatenate(found)[: len(self)].reshape(*self.shape, *found[0].shape[1:])
-        if self.y_origin is None:
-            return values
-        own = jax.tree.map(lambda a: np.expand_dims(a, depth), self.y_origin)
-        while own.offset.ndim < values.ndim:  # a column more
-            own = jax.tree.map(lambda a: a[..., None], own)
-        return origin.undo(values, own)
+        return predict(self.fit, params, self.shape, z, self.y_origin)
 
     def select(
         self, over: Sequence[str], score: str | None = None, mean: Sequence[str] = ("fold",)
@@ -166,44 +121,8 @@ class Fits:
         candidate without a score where others have one loses. Ties go to the larger label: the
         stronger penalty. Raises ValueError for axes or scores that do not exist.
         """
-        names = [axis.name for axis in self.axes]
-        over, mean = tuple(over), tuple(m for m in mean if m in names)
-        for name in (*over, *mean):
-            if name not in names or (name in over and name in mean):
-                raise ValueError(f"select: no axis {name!r} to choose among; there are {names}")
         name = self._score_name(score)
-        sign = 1 if dict(self.fit.better).get(name, True) else -1
-        values = sign * self.score(name)
-        rest = [n for n in names if n not in over and n not in mean]
-        order = [names.index(n) for n in (*rest, *mean, *over)]
-        sizes = [self.axes[names.index(n)].size for n in over]
-        head = tuple(self.axes[names.index(n)].size for n in rest)
-        values = np.transpose(values, order).reshape(*head, -1, int(np.prod(sizes)))
-
-        defined = ~np.isnan(values)
-        fold_counts = defined.any(axis=-1, keepdims=True)
-        lost = fold_counts & ~defined
-        filled = np.where(defined, values, 0).astype(np.float64)
-        total = np.broadcast_to(fold_counts, values.shape).sum(axis=-2)
-        means = filled.sum(axis=-2) / np.maximum(total, 1)
-        means = np.where(lost.any(axis=-2) | (total == 0), -np.inf, means)
-
-        # Candidates from the largest labels down: argmax takes the first of equals.
-        labels = [_label_values(self.axes[names.index(n)]) for n in over]
-        grid = list(itertools.product(*[range(s) for s in sizes]))
-        strength = [tuple(labels[a][i] for a, i in enumerate(point)) for point in grid]
-        down = sorted(range(len(grid)), key=lambda i: strength[i], reverse=True)
-        best = np.asarray(down)[means[..., down].argmax(axis=-1)]
-        index = np.asarray(grid)[best]
-        found = np.take_along_axis(means, best[..., None], axis=-1)[..., 0]
-        chosen = {n: np.asarray(labels[a])[index[..., a]] for a, n in enumerate(over)}
-        limits = {
-            n: (float(min(labels[a])), float(max(labels[a])))
-            for a, n in enumerate(over)
-            if len(labels[a]) > 2 and all(isinstance(v, int | float) for v in labels[a])
-        }
-        found = np.where(np.isinf(found), np.nan, sign * found)
-        return Selection(over, index, chosen, found, limits)
+        return best(self.axes, self.score(name), dict(self.fit.better).get(name, True), over, mean)
 
     def score(self, name: str | None = None) -> np.ndarray:
         """One held-out score (*axes); outputs, where a fit has several, are averaged over those
@@ -228,7 +147,7 @@ class Fits:
         """One row a fit: a column for each axis (its labels), then status, warning, steps, ..."""
         columns: dict[str, np.ndarray] = {}
         for position, axis in enumerate(self.row_axes):
-            columns[axis.name] = np.asarray(_label_values(axis))[self.rows[:, position]]
+            columns[axis.name] = np.asarray(label_values(axis))[self.rows[:, position]]
         fits = len(self)
         columns["status"] = np.array([Status(int(s)).name.lower() for s in self.status.ravel()])
         columns["warning"] = np.array(
@@ -258,35 +177,8 @@ class Fits:
             name: ([*names, *[f"{name}_{i}" for i in range(v.ndim - len(names))]], v)
             for name, v in fields.items()
         }
-        coordinates = {axis.name: list(_label_values(axis)) for axis in self.axes}
+        coordinates = {axis.name: list(label_values(axis)) for axis in self.axes}
         return xarray.Dataset(data, coords=coordinates)
-
-
-@partial(jax.jit, static_argnums=0)
-def _predict_all(predict: Any, params: Any, x: Any) -> Any:
-    return jax.vmap(predict, in_axes=(0, None))(params, x)
-
-
-def to_raw(
-    fit: Fit, params: Any, x_origin: Origin | None, y_origin: Origin | None, back: bool = False
-) -> Any:
-    """Parameters (*axes, ...) for `x` and `y` relative to their origins -> for the raw ones, in
-    float64; or back. Where the model has no layer to take it, they stay."""
-    steps = [(fit.model.first_layer, origin.of_features, x_origin)]
-    steps += [(fit.model.readout, origin.of_outputs, y_origin)]
-    for layer, of, own in reversed(steps) if back else steps:
-        if layer is not None and own is not None:
-            params = at_layer(params, layer, lambda dense, of=of, own=own: of(dense, own, back))
-    return params
-
-
-def take(params: Any, index: tuple[int, ...]) -> Any:
-    """The parameters of one fit, out of `Fits.params`."""
-    return jax.tree.map(lambda leaf: leaf[index], params)
-
-
-def _label_values(axis: Axis) -> tuple:
-    return axis.labels if axis.labels is not None else tuple(range(axis.size))
 
 
 def _optional(module: str) -> Any:

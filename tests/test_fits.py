@@ -20,7 +20,7 @@ from helpers import (
 )
 
 from jaxneuro import Axis, Fits, Status, Warned, fit_many
-from jaxneuro.fits import take
+from jaxneuro.prediction import take
 
 NAN = np.nan
 

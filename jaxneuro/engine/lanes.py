@@ -22,8 +22,9 @@ from jaxneuro.engine.rows import flatten_axes, groups_of, outer_inputs, rows_of,
 from jaxneuro.engine.stages import Lanes
 from jaxneuro.engine.store import Store
 from jaxneuro.fit import Fit
-from jaxneuro.fits import Fits, to_raw
+from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_key
+from jaxneuro.prediction import to_raw
 from jaxneuro.types import Axis, Device, Inputs, Warned
 
 _FEW = 4  # fits on a device that are not worth a plan

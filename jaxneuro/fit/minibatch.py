@@ -25,7 +25,8 @@ def draw(inputs: Inputs, mass: Array, step: Array, size: int) -> Inputs:
 
 def in_blocks(function: Callable[[Array], Array], x: Array, size: int | None) -> Array:
     """`function` over blocks of samples, so that a large forward pass fits in memory."""
-    if size is None or size >= x.shape[0]:
+    symbolic = not isinstance(x.shape[0], int)  # exported: it may be any number
+    if size is None or (not symbolic and size >= x.shape[0]):
         return function(x)
     blocks = -(-x.shape[0] // size)
     padded = jnp.pad(x, ((0, blocks * size - x.shape[0]), *[(0, 0)] * (x.ndim - 1)))

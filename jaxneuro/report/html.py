@@ -96,9 +96,10 @@ def _tiles(facts: Mapping[str, Any]) -> tuple[tuple[object, object, str], ...]:
     count, compiling, running = facts["fits"], facts["compile_seconds"], facts["run_seconds"]
     rate = count / running if running else None
     total = compiling + running if None not in (compiling, running) else None
+    baseline = ("baseline", facts["baseline"], "simplest honest model")
     return (
         (facts["score_name"], facts["score"], f"held out, {facts['model']}"),
-        ("baseline", facts["baseline"], "simplest honest model"),
+        *([baseline] if facts["baseline"] is not None else []),
         ("fits", count, ""),
         ("seconds", total, f"{shown(compiling)} to compile"),
         ("fits per second", rate, "once compiled"),

@@ -1,7 +1,20 @@
 """Choosing without leakage: honest splits, and search on inner folds."""
 
+from jaxneuro.selection.archive import LoadError
 from jaxneuro.selection.lags import LagChoice, lag_choice
 from jaxneuro.selection.protocol import protocol
-from jaxneuro.selection.search import EdgeOfGrid, Search, edges, search
+from jaxneuro.selection.result import Search
+from jaxneuro.selection.saved import load
+from jaxneuro.selection.search import EdgeOfGrid, edges, search
 
-__all__ = ["EdgeOfGrid", "LagChoice", "Search", "edges", "lag_choice", "protocol", "search"]
+__all__ = [
+    "EdgeOfGrid",
+    "LagChoice",
+    "LoadError",
+    "Search",
+    "edges",
+    "lag_choice",
+    "load",
+    "protocol",
+    "search",
+]

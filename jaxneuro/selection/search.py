@@ -3,7 +3,6 @@
 import os
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,49 +12,14 @@ import numpy as np
 from jaxneuro.axes import folds, unchanged
 from jaxneuro.engine.lanes import fit_many, flatten_axes
 from jaxneuro.fit import Fit
-from jaxneuro.fits import Fits, Selection
+from jaxneuro.fits import Selection
+from jaxneuro.selection.result import Search
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Axis, Inputs
 
 
 class EdgeOfGrid(UserWarning):
     """A grid that ends where the best candidates lie."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """What a nested search found.
-
-    Attributes:
-      inner: scores of the search, (*axes, outer, inner, *grid); None if there was no choice.
-      selection: the choice for each (*axes, outer), by inner scores alone; None likewise.
-      fits: the refits of the chosen on all outer training samples, (*axes, *refit_axes, outer),
-        scored on the outer test samples that nothing before has seen.
-      score: the name of the score that chose.
-    """
-
-    inner: Fits | None
-    selection: Selection | None
-    fits: Fits
-    score: str
-
-    @property
-    def sign(self) -> int:
-        """1 where a higher score is better, -1 where a lower one is."""
-        return 1 if dict(self.fits.fit.better)[self.score] else -1
-
-    @property
-    def total(self) -> int:
-        """Fits run, search and refits."""
-        return len(self.fits) + (len(self.inner) if self.inner is not None else 0)
-
-    @property
-    def compile_seconds(self) -> float:
-        return sum(f.compile_seconds for f in (self.inner, self.fits) if f is not None)
-
-    @property
-    def run_seconds(self) -> float:
-        return sum(f.run_seconds for f in (self.inner, self.fits) if f is not None)
 
 
 def search(
@@ -133,7 +97,8 @@ def search(
     folder = out and Path(out) / "refit"
     found = fit_many(fit, inputs, every, rows=wanted, out=folder, **options)
     found = found.shaped((*axes, *refit_axes, outer_axis))
-    return Search(searched, selection, found, score)
+    repeated = {axis.name: axis.select is unchanged for axis in refit_axes}
+    return Search(searched, selection, found, score, splits, repeated, inputs)
 
 
 def _score_name(fit: Fit, score: str | None) -> str:

@@ -1,0 +1,90 @@
+"""The best indices of some axes, by a held-out score."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxneuro.types import Axis
+
+
+class Selection(NamedTuple):
+    """The best of some axes for every index of the others.
+
+    Attributes:
+      over: names of the axes chosen among.
+      chosen: (*rest, len(over)) which index of each.
+      values: by name, (*rest) the labels at these indices.
+      score: (*rest) the mean score there; NaN where no candidate has one.
+      limits: by name, the least and the greatest label that there was to choose; only of axes of
+        three labels or more, which are numbers.
+    """
+
+    over: tuple[str, ...]
+    chosen: np.ndarray
+    values: Mapping[str, np.ndarray]
+    score: np.ndarray
+    limits: Mapping[str, tuple[float, float]]
+
+    def at_edges(self) -> dict[str, tuple[int, int]]:
+        """By name, how many choices lie at the least and at the greatest label: a grid that
+        reached further might have been chosen from differently."""
+        made = ~np.isnan(self.score)
+        return {
+            name: tuple(int(((self.values[name] == edge) & made).sum()) for edge in edges)
+            for name, edges in self.limits.items()
+        }  # pyright: ignore[reportReturnType]
+
+
+def best(
+    axes: Sequence[Axis],
+    values: np.ndarray,
+    higher_is_better: bool,
+    over: Sequence[str],
+    mean: Sequence[str],
+) -> Selection:
+    """The best indices of the axes `over` by scores `values` (*axes), averaged over the axes
+    `mean`; see `Fits.select`."""
+    names = [axis.name for axis in axes]
+    over, mean = tuple(over), tuple(m for m in mean if m in names)
+    for name in (*over, *mean):
+        if name not in names or (name in over and name in mean):
+            raise ValueError(f"select: no axis {name!r} to choose among; there are {names}")
+    sign = 1 if higher_is_better else -1
+    values = sign * values
+    rest = [n for n in names if n not in over and n not in mean]
+    order = [names.index(n) for n in (*rest, *mean, *over)]
+    sizes = [axes[names.index(n)].size for n in over]
+    head = tuple(axes[names.index(n)].size for n in rest)
+    values = np.transpose(values, order).reshape(*head, -1, int(np.prod(sizes)))
+
+    defined = ~np.isnan(values)
+    fold_counts = defined.any(axis=-1, keepdims=True)
+    lost = fold_counts & ~defined
+    filled = np.where(defined, values, 0).astype(np.float64)
+    total = np.broadcast_to(fold_counts, values.shape).sum(axis=-2)
+    means = filled.sum(axis=-2) / np.maximum(total, 1)
+    means = np.where(lost.any(axis=-2) | (total == 0), -np.inf, means)
+
+    # Candidates from the largest labels down: argmax takes the first of equals.
+    labels = [label_values(axes[names.index(n)]) for n in over]
+    grid = list(itertools.product(*[range(s) for s in sizes]))
+    strength = [tuple(labels[a][i] for a, i in enumerate(point)) for point in grid]
+    down = sorted(range(len(grid)), key=lambda i: strength[i], reverse=True)
+    first = np.asarray(down)[means[..., down].argmax(axis=-1)]
+    index = np.asarray(grid)[first]
+    found = np.take_along_axis(means, first[..., None], axis=-1)[..., 0]
+    chosen = {n: np.asarray(labels[a])[index[..., a]] for a, n in enumerate(over)}
+    limits = {
+        n: (float(min(labels[a])), float(max(labels[a])))
+        for a, n in enumerate(over)
+        if len(labels[a]) > 2 and all(isinstance(v, int | float) for v in labels[a])
+    }
+    found = np.where(np.isinf(found), np.nan, sign * found)
+    return Selection(over, index, chosen, found, limits)
+
+
+def label_values(axis: Axis) -> tuple:
+    """What the indices stand for; numbers from 0 where they have no labels."""
+    return axis.labels if axis.labels is not None else tuple(range(axis.size))

@@ -1,0 +1,81 @@
+"""Predictions of samples by the fits that did not see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+
+from jaxneuro.fits import Fits
+from jaxneuro.prediction import predict, to_raw
+from jaxneuro.splits import NestedSplits
+from jaxneuro.types import Axis, Inputs
+
+
+def predictions(
+    fits: Fits, inputs: Inputs, splits: NestedSplits, repeats: Mapping[str, bool]
+) -> np.ndarray:
+    """(sample, *axes, *output) of refits (*axes, *repeats, outer); NaN where none is held out.
+
+    Raises:
+      ValueError: the parameters were not kept.
+    """
+    if fits.params is None:
+        raise ValueError('predictions: the parameters were not kept; fit with keep="all"')
+    params = to_raw(fits.fit, fits.params, fits.x_origin, fits.y_origin, back=True)
+    depth = len(fits.shape)
+    test = splits.test[:, -1] > 0  # (outer, sample)
+    total, count = None, test.sum(axis=0)
+    for outer, mask in enumerate(test):
+        own, back = jax.tree.map(
+            lambda a, o=outer: np.asarray(a).take(o, depth - 1), (params, fits.y_origin)
+        )
+        found = _of_subjects(fits, own, np.asarray(inputs.x), mask, back, inputs.weight.ndim - 1)
+        found = averaged(found, fits.axes[:-1], repeats)
+        if total is None:
+            total = np.zeros((len(mask), *found.shape[1:]), found.dtype)
+        total[mask] += found
+    assert total is not None
+    tall = count.reshape(-1, *[1] * (total.ndim - 1))
+    return np.where(tall > 0, total / np.maximum(tall, 1), np.nan).astype(total.dtype)
+
+
+def _of_subjects(fits: Fits, params, x: np.ndarray, mask: np.ndarray, back, subjects: int):
+    """(*axes, *repeats, sample, *output) of the samples in `mask`; with stacked subjects, which are
+    the first axis, each one's own."""
+    shape = fits.shape[:-1]
+    if not subjects:
+        return predict(fits.fit, params, shape, x[mask], back)
+    parts = [jax.tree.map(lambda a, i=i: a[i], (params, back)) for i in range(shape[0])]
+    found = [
+        predict(fits.fit, own, shape[1:], x[i][mask], its) for i, (own, its) in enumerate(parts)
+    ]
+    return np.stack(found)
+
+
+def averaged(
+    values: np.ndarray,
+    axes: Sequence[Axis],
+    repeats: Mapping[str, bool],
+    over_folds: bool = False,
+) -> np.ndarray:
+    """Values (*axes, sample, *output) -> (sample, *axes, *output) without the repeated axes: the
+    mean over seeds, index 0 of others; and the mean over the last axis, the folds, if asked."""
+    last = len(axes) - 1 if over_folds else None
+    for position in reversed(range(len(axes))):
+        name = axes[position].name
+        if position == last or repeats.get(name, False):
+            values = values.mean(axis=position, dtype=values.dtype)
+        elif name in repeats:
+            values = values.take(0, axis=position)
+    left = sum(a.name not in repeats for a in axes) - (last is not None)
+    return np.moveaxis(values, left, 0)
+
+
+def repeated(values: np.ndarray, axes: Sequence[Axis], repeats: Mapping[str, bool]) -> np.ndarray:
+    """Values (*axes, outer) without the repeated axes -> with them, each the same."""
+    for position, axis in enumerate(axes):
+        if axis.name in repeats:
+            values = np.expand_dims(values, position)
+    return np.broadcast_to(values, tuple(axis.size for axis in axes))
