@@ -33,8 +33,8 @@ def write_page(found: Search, folder: Path, title: str | None) -> Path:
     report.write(
         folder,
         title=title or "Held-out predictions",
-        lead=f"{what}, {folds} outer fold{'s' * (folds > 1)}: hyper-parameters were chosen on inner "
-        f"folds by {found.score}, and held-out samples were scored once, after that.",
+        lead=f"{what}, {folds} outer fold{'s' * (folds > 1)}: hyper-parameters were chosen on "
+        f"inner folds by {found.score}, and held-out samples were scored once, after that.",
         summary={
             "job": "search",
             "data": f"{len(found.observed):,} samples",
