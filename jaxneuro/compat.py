@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,31 @@ def export(function: Callable, leaves: Sequence[Any], feature: Sequence[int], dt
 def exported(program: bytes) -> Callable:
     """The function that `export` made the program of."""
     return jax.export.deserialize(bytearray(program)).call
+
+
+def compiler_options(platform: str, effort: str) -> dict[str, Any] | None:
+    """How hard XLA is to try for a program that is only weighed, runs once for each fit, or runs
+    all the time. On CPUs, LLVM's level 1 runs as fast as 3 in all our cases and compiles in 0.6 to
+    0.9 of the time; kernels by MLIR compile twice as long as by LLVM's own path, and only loops of
+    tanh gain by them (benchmarks/RESULTS.md, "First runs")."""
+    if platform != "cpu":
+        return None
+    chosen = {
+        "weigh": {"xla_backend_optimization_level": 0},  # its buffers are the same
+        "once": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False},
+        "run": {"xla_backend_optimization_level": 1},
+    }[effort]
+    return {name: value for name, value in chosen.items() if _known(name, value)}
+
+
+@cache
+def _known(option: str, value: Any) -> bool:
+    """Whether this version's compiler has the option."""
+    try:
+        jax.jit(lambda: 0).lower().compile(compiler_options={option: value})
+    except Exception:  # whatever it is that this version raises
+        return False
+    return True
 
 
 def flops(compiled: Any) -> float:

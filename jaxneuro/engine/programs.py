@@ -145,12 +145,14 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
         programs["finish"] = _lower_finish(lane, given, mesh)
         programs["start"], in_turn = _lower_start(lane, given, mesh, lanes)
     _refuse_lapack([p for name, p in programs.items() if name != "start" or not in_turn], devices)
-    # A program that is only weighed need not be fast: unoptimised, its buffers are the same.
-    hasty = only_advance and devices[0].platform == "cpu"
-    options = {"xla_backend_optimization_level": 0} if hasty else None
+    effort = {"advance": "weigh" if only_advance else "run", "start": "once", "finish": "once"}
+
+    def compiled(name: str) -> Any:
+        options = compat.compiler_options(devices[0].platform, effort[name])
+        return programs[name].compile(compiler_options=options)
+
     with ThreadPoolExecutor() as pool:  # XLA compiles outside the interpreter's lock
-        compiled = pool.map(lambda p: p.compile(compiler_options=options), programs.values())
-        built = dict(zip(programs, compiled, strict=True))
+        built = dict(zip(programs, pool.map(compiled, programs), strict=True))
 
     def blank() -> Lanes:
         return jax.device_put(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), blanks), split)
