@@ -10,7 +10,8 @@ import jaxneuro as jn
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-def test_the_readmes_code_runs(capsys):
+def test_the_readmes_code_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it saves and reports
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     scope: dict = {}
     for block in blocks:
