@@ -75,9 +75,12 @@ def measure(case: Case, repeats: int = 5) -> list[dict[str, Any]]:
             spent, answers[one.name] = _timed(one)
             seconds[one.name].append(spent)
     ours = case.contestants[0].name
+    medians = {name: statistics.median(known) for name, known in seconds.items()}
+    firsts = {one.name: max(first[one.name], medians[one.name]) if one.compiles
+              else medians[one.name] for one in case.contestants}  # fmt: skip
     records = []
     for one in case.contestants:
-        median = statistics.median(seconds[one.name])
+        median = medians[one.name]
         mine = one.name == ours
         records.append({
             "case": case.name,
@@ -87,7 +90,8 @@ def measure(case: Case, repeats: int = 5) -> list[dict[str, Any]]:
             "repeats": len(seconds[one.name]),
             "compile_seconds": max(0.0, first[one.name] - median) if one.compiles else 0.0,
             "share_run": one.share,
-            "ratio": median / statistics.median(seconds[ours]),
+            "ratio": median / medians[ours],
+            "first_ratio": firsts[one.name] / firsts[ours],
             "at_least": case.at_least.get(one.name),
             "aim": case.aim.get(one.name),
             "fits": case.fits,
