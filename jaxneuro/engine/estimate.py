@@ -14,6 +14,7 @@ from jax.extend.core import Literal
 
 from jaxneuro.engine.lane import trace_step
 from jaxneuro.engine.programs import Weight, program_key
+from jaxneuro.engine.recent import Recent
 from jaxneuro.fit import Fit
 from jaxneuro.types import Inputs
 
@@ -28,7 +29,7 @@ _INLINED = frozenset({
 })  # fmt: skip
 
 
-_told: dict[tuple, Weight] = {}
+_told = Recent(256)
 
 
 class _Op(NamedTuple):

@@ -5,7 +5,6 @@ a fit's bits depend neither on its neighbours nor on how many devices there are.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,13 +19,13 @@ from jax.tree_util import Partial
 from jaxneuro import compat
 from jaxneuro.engine import stages
 from jaxneuro.engine.lane import Lane, make_lane, pack, shape_of, unpack
+from jaxneuro.engine.recent import Recent
 from jaxneuro.engine.stages import Lanes
 from jaxneuro.fit import Fit
 from jaxneuro.types import Device, Inputs
 
-_CACHE_SIZE = 32
-_engines: "OrderedDict[tuple, Engine]" = OrderedDict()
-_weights: "dict[tuple, Weight]" = {}
+_engines = Recent(32)
+_weights = Recent(256)
 
 
 class Engine(NamedTuple):
@@ -74,12 +73,8 @@ def get_engine(
     """
     key = (*program_key(fit, inputs, selects), width, lanes, tuple(devices))
     if key in _engines:
-        _engines.move_to_end(key)
         return _engines[key], False
-    engine = _build(fit, inputs, selects, width, lanes, devices)
-    _engines[key] = engine
-    if len(_engines) > _CACHE_SIZE:
-        _engines.popitem(last=False)
+    engine = _engines[key] = _build(fit, inputs, selects, width, lanes, devices)
     return engine, True
 
 
