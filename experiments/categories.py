@@ -3,14 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.areas_report import Fitted, fill
 from experiments.runs import STRENGTHS, Part, choose, finish
+from experiments.sure import judge
 from jaxneuro import areas, axes, metrics, models, protocol
 from jaxneuro.data import Dataset
 from jaxneuro.fit import Fit
-from jaxneuro.report import Figure
+from jaxneuro.report import Figure, Table
+from jaxneuro.statistics.certainty import certainty
+from jaxneuro.types import Closed
 
 GAP = 5  # samples between fitted and scored parts of a time series
 TITLES = {
@@ -79,6 +84,11 @@ def classify(
     }
     best = choose({model: f.search for model, f in found.items()})
     fill(part, given, found, scores, baseline, best, test)
+    held = {model: np.where(test[:, None], f.probabilities, np.nan) for model, f in found.items()}
+    judge(part, metrics.accuracy, given.y, held, best, what="accuracy", series=series,
+          groups=given.groups, seed=options.seed, quick=options.quick)  # fmt: skip
+    names = given.target_names or [str(k) for k in range(int(given.y.max()) + 1)]
+    areas_of(part, given.y, held[best], names, series, given.groups, options)
     part.figures += pictures(given, found[best], test)
     return finish(
         part,
@@ -95,6 +105,32 @@ def classify(
         models={"majority": baseline, **scores},
         command=command,
     )
+
+
+def areas_of(part, y, probabilities, names, series, groups, options: Settings) -> None:
+    """p and q of each category: how often chance finds as many of its samples."""
+    sure = certainty(
+        Closed(_found, (len(names),)),
+        y,
+        probabilities,
+        series=series,
+        groups=groups,
+        resamples=99 if options.quick else 999,
+        nulls=19 if options.quick else 999,
+        seed=options.seed,
+    )
+    part.results |= {"p": sure.p.tolist(), "q": sure.q.tolist()}
+    rows = list(zip(names, sure.score, sure.low, sure.high, sure.p, sure.q, strict=True))
+    columns = ("category", "share found", "from", "to", "p", "q")
+    part.tables.append(Table("Held-out samples of each category that were found", columns, rows))
+
+
+def _found(classes: int, y, probabilities, weight):
+    """Share of each class's samples that are told to be of it, (class,); NaN where it has none."""
+    true = jax.nn.one_hot(y, classes) * weight[:, None]
+    told = jax.nn.one_hot(probabilities.argmax(axis=-1), classes)
+    count = true.sum(axis=0)
+    return jnp.where(count > 0, (true * told).sum(axis=0) / jnp.maximum(count, 1e-9), jnp.nan)
 
 
 def _plans(

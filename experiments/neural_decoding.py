@@ -19,9 +19,10 @@ from experiments.runs import (
     mean_defined,
     told,
 )
+from experiments.sure import judge
 from jaxneuro import axes, data, decoding, metrics, protocol, splits
 from jaxneuro.data import Dataset
-from jaxneuro.selection import lag_choice
+from jaxneuro.selection import lag_choice, leakage
 
 COMMAND = "python -m experiments.neural_decoding"
 OWN_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # around what our own recordings need
@@ -147,6 +148,10 @@ def _run(
     some = r2["linear decoder"]
     part.results["outputs_scored"] = [int((~np.isnan(some)).sum()), len(some)]
     best = choose(searches)
+    part.notes += leakage.short_gaps(nested, max(lags), given.groups) if max(lags) else []
+    judge(part, metrics.r2, y, predicted, best, what="R², mean over outputs",
+          names=given.target_names, series=given.dt is not None, groups=given.groups,
+          seed=options.seed, quick=quick)  # fmt: skip
     decoding_report.fill(part, given, y, held, searches, r2, predicted)
     return finish(
         part,

@@ -15,9 +15,10 @@ from experiments.runs import (
     mean_defined,
     told,
 )
-from jaxneuro import axes, data, encoding, origin, protocol
+from experiments.sure import judge
+from jaxneuro import axes, data, encoding, metrics, origin, protocol
 from jaxneuro.report import Figure, Table, figures
-from jaxneuro.selection import Search, lag_choice
+from jaxneuro.selection import Search, lag_choice, leakage
 
 
 def run(file: str, seed: int, quick: bool, common: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +60,10 @@ def _run(part: Part, file: str, seed: int, quick: bool, common: dict[str, Any]) 
     by_model = {n: held_out(s, "correlation")[:, 0] for n, s in searches.items()}
     models = {n: mean_defined(v, "neuron", part) for n, v in by_model.items()}
     best = choose(searches)
+    part.notes += leakage.short_gaps(splits, max(lags), given.groups) if max(lags) else []
+    predictions = {name: s.predictions for name, s in searches.items()}
+    judge(part, metrics.correlation, y, predictions, best, what="correlation, mean over neurons",
+          series=series, groups=given.groups, seed=seed, quick=quick)  # fmt: skip
     columns = {"correlation": by_model}
     if counts:
         columns["bits per spike"] = {n: held_out(s, "bits_per_spike")[:, 0]

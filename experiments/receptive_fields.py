@@ -5,6 +5,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from experiments.runs import Part
+from experiments.sure import interval_of_median
 from jaxneuro import Axis, axes, data, encoding, fit_many, make_inputs
 from jaxneuro.report import Figure, Table, figures
 
@@ -63,6 +64,7 @@ def run(seed: int, quick: bool) -> Part:
         f"True receptive fields (above) and those found from {lengths[-1]} frames (below); each on "
         "its own scale.", figures.images(pictures, titles, len(shown))))  # fmt: skip
     part.results["receptive_field_correlation"] = float(np.median(r[:, -1]))
+    part.results["interval"] = interval_of_median(r[:, -1], seed)
     part.results["v1_fits_per_second"] = rate
     part.notes.append(
         "The simulated population is linear-nonlinear-Poisson, the model that is fitted: real "

@@ -3,6 +3,7 @@
 import numpy as np
 
 from experiments.runs import Part, choose, held_out
+from experiments.sure import judge
 from jaxneuro import axes, data, encoding, features, protocol
 from jaxneuro.inputs import make_inputs, stack_subjects
 from jaxneuro.report import Figure, Table, figures
@@ -59,6 +60,10 @@ def run(seed: int, quick: bool) -> tuple[Part, dict[str, Search], str]:
         part.add(name, searches[name])
     best = choose(searches)
     _report(part, searches, plans, cells, splits.test[0, -1] > 0)
+    predictions = {name: found.predictions for name, found in searches.items()}
+    counts = np.stack([counts for _, counts in cells], axis=1)
+    judge(part, encoding.COUNTS[SCORE], counts, predictions, best, what="bits per spike, mean",
+          names=("cell 1", "cell 2"), series=True, seed=seed, quick=quick)  # fmt: skip
     return part, searches, best
 
 

@@ -5,7 +5,8 @@ import numpy as np
 from jax.tree_util import Partial
 
 from experiments.runs import Part, held_out
-from jaxneuro import Axis, axes, data, encoding, make_inputs, protocol, stack_subjects
+from experiments.sure import judge
+from jaxneuro import Axis, axes, data, encoding, make_inputs, metrics, protocol, stack_subjects
 from jaxneuro.report import Figure, Table, figures
 from jaxneuro.selection.search import search
 
@@ -57,6 +58,9 @@ def run(seed: int, quick: bool) -> Part:
         figures.histogram({"regions × subjects": r2.ravel()}, "held-out R²",
             reference=float(np.median(r2)))))  # fmt: skip
     part.results["regions_r2_median"] = float(np.median(r2))
+    judge(part, metrics.r2, found.observed, {"ridge": found.predictions}, "ridge",
+          what="R², median over regions and subjects", series=True, average=jnp.nanmedian,
+          seed=seed, quick=quick)  # fmt: skip
     part.provenance |= {"licence": recording.licence, "citation": recording.citation}
     part.notes.append(
         "Resting state: high R² is shared fluctuation of the BOLD signal, global signal and motion "

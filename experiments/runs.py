@@ -63,7 +63,7 @@ class Part:
         for key, value in other.provenance.items():
             known = self.provenance.get(key)
             self.provenance[key] = f"{known}; {value}" if known else value
-        self.results |= other.results
+        self.results = other.results | self.results  # the first part has the headline
 
 
 @contextmanager

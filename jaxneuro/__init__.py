@@ -32,6 +32,7 @@ from jaxneuro import (
     optimizers,
     penalties,
     splits,
+    statistics,
 )
 from jaxneuro.engine import Interrupted, fit_many, plan
 from jaxneuro.fit import Fit, Stop, make_fit
@@ -77,4 +78,5 @@ __all__ = [
     "protocol",
     "splits",
     "stack_subjects",
+    "statistics",
 ]

@@ -30,7 +30,9 @@ def permutations(size: int, seed: int = 0, groups=None, name: str = "permutation
 
 def shifts(size: int, least: int, seed: int = 0, name: str = "shift") -> Axis:
     """`y` rolled in time by at least `least` samples (of those used; half of them where that is
-    less): a null that keeps autocorrelation. Index 0 is not shifted."""
+    less): a null that keeps autocorrelation. Index 0 is not shifted. Let `least` be about twice the
+    time that responses remember, and far below half of the series: p-values of few distinct shifts
+    are too small (T = 500, least = 200: .15 false ones at .05)."""
     if int(least) != least or least < 1:
         raise ValueError(f"axis {name!r}: least is {least}, must be a whole number from 1")
     select = Partial(_shift, make_key(seed), jnp.asarray(int(least)))

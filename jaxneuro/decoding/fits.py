@@ -16,6 +16,7 @@ from jaxneuro.fit import Fit, Stop, make_fit, units
 from jaxneuro.fit.scaling import measure
 from jaxneuro.inputs import make_inputs
 from jaxneuro.linear import ridge
+from jaxneuro.selection import leakage
 from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Array, Axis, Closed
@@ -88,6 +89,7 @@ def decode(
       options: handed to `crossval.search`: `refit_axes=[axes.seeds(5)]`, lanes, progress, ...
     """
     inputs = make_inputs(x, y, key=seed)
+    leakage.tell(leakage.target_features(inputs.x, inputs.y), "decode", 2)
     if score is None and "mean_squared_error" in dict(fit.better):
         score = "mean_squared_error"
     return search(fit, inputs, (), splits, grid, score=score, **options)

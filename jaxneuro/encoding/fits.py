@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from jaxneuro import axes, losses, metrics, models, optimizers, penalties
 from jaxneuro.fit import Fit, Score, Stop, make_fit
 from jaxneuro.inputs import make_inputs
+from jaxneuro.selection import leakage
 from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Array, Axis
@@ -153,6 +154,7 @@ def encode(
       options: handed to `crossval.search`: refit_axes, lanes, progress, ...
     """
     inputs = make_inputs(x, y, key=seed)
+    leakage.tell(leakage.target_features(inputs.x, inputs.y), "encode", 2)
     if inputs.y.ndim != 2:
         raise ValueError(f"y has shape {inputs.y.shape}: encode takes (sample, neuron)")
     names = [name for name, _ in fit.better]

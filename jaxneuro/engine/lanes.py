@@ -144,7 +144,7 @@ def _in_raw_units(found: Fits, fit: Fit, inputs: Inputs) -> Fits:
 def _tell_unscored(found: Fits) -> None:
     """Scores that are NaN because nothing was there to score, where other fits have theirs."""
     unscored = found.warning == Warned.NOT_SCORED
-    if unscored.any() and not unscored.all():
+    if unscored.any() and (found.warning == Warned.NOTHING).any():
         row = found.rows[np.flatnonzero(unscored.ravel())[0]]
         first = ", ".join(f"{a.name} {i}" for a, i in zip(found.row_axes, row, strict=True))
         warnings.warn(

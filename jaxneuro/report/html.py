@@ -98,12 +98,18 @@ def _tiles(facts: Mapping[str, Any]) -> tuple[tuple[object, object, str], ...]:
     total = compiling + running if None not in (compiling, running) else None
     baseline = ("baseline", facts["baseline"], "simplest honest model")
     return (
-        (facts["score_name"], facts["score"], f"held out, {facts['model']}"),
+        (facts["score_name"], facts["score"], f"held out, {facts['model']}{between(facts)}"),
         *([baseline] if facts["baseline"] is not None else []),
         ("fits", count, ""),
         ("seconds", total, f"{shown(compiling)} to compile"),
         ("fits per second", rate, "once compiled"),
     )
+
+
+def between(facts: Mapping[str, Any]) -> str:
+    """The score's interval in words, where there is one."""
+    ends = facts.get("interval")
+    return f"; 95 %: {shown(ends[0])} to {shown(ends[1])}" if ends and None not in ends else ""
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from jaxneuro.selection.archive import LoadError
 from jaxneuro.selection.lags import LagChoice, lag_choice
+from jaxneuro.selection.leakage import Leakage, leaks
 from jaxneuro.selection.protocol import protocol
 from jaxneuro.selection.result import Search
 from jaxneuro.selection.saved import load
@@ -10,10 +11,12 @@ from jaxneuro.selection.search import EdgeOfGrid, edges, search
 __all__ = [
     "EdgeOfGrid",
     "LagChoice",
+    "Leakage",
     "LoadError",
     "Search",
     "edges",
     "lag_choice",
+    "leaks",
     "load",
     "protocol",
     "search",

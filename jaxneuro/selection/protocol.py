@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro import splits
+from jaxneuro.selection import leakage
 from jaxneuro.selection.gaps import contiguous, with_gap
 from jaxneuro.splits import NestedSplits, Splits
 
@@ -83,7 +84,13 @@ def protocol(
     made = splits.nested(outer, lambda index: _inner(index, plan))
     for message in plan.told:
         warnings.warn(message, UserWarning, stacklevel=2)
+    if groups is not None and mask is not None:  # as the data's authors chose them
+        leakage.tell(leakage.split_groups(np.asarray(groups), _outer_only(made)), "protocol", 2)
     return made
+
+
+def _outer_only(made: NestedSplits) -> Splits:
+    return Splits(made.train[:, -1], made.test[:, -1], made.names)
 
 
 def _outer(samples: int, test: NDArray[np.bool_] | None, plan: _Plan) -> Splits:

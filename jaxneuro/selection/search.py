@@ -13,9 +13,12 @@ from jaxneuro.axes import folds, unchanged
 from jaxneuro.engine.lanes import fit_many, flatten_axes
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Selection
+from jaxneuro.selection import leakage
 from jaxneuro.selection.result import Search
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Axis, Inputs
+
+_MOST_BYTES = 2**30  # of x, that is looked through for samples that are there twice
 
 
 class EdgeOfGrid(UserWarning):
@@ -40,7 +43,8 @@ def search(
     number of steps get a plan of their own for the refits, which are fewer, unless `lanes` is
     given: idle lanes cost as much as busy ones.
 
-    A choice at an edge of `grid` is told by a warning, `EdgeOfGrid`.
+    A choice at an edge of `grid` is told by a warning, `EdgeOfGrid`; samples that a fold scores and
+    fits, bit by bit the same, by `Leakage`.
 
     Args:
       fit: its `score` chooses, in the direction that the score says is better.
@@ -58,6 +62,7 @@ def search(
     axes, grid = flatten_axes(axes), tuple(flatten_axes(grid))
     score = _score_name(fit, score)
     outer, inner, samples = splits.train.shape
+    _tell_copies(inputs, splits)
     inner -= 1
     table = folds(splits.train.reshape(-1, samples), splits.test.reshape(-1, samples), name="fold")
     every = [*axes, *refit_axes, table, *grid]
@@ -121,6 +126,13 @@ def edges(selection: Selection) -> str:
         if parts:
             told.append(f"of {total} choices of {name}, {' and '.join(parts)}")
     return "; ".join(told)
+
+
+def _tell_copies(inputs: Inputs, splits: NestedSplits) -> None:
+    """Whether a fold scores samples that it fits, bit by bit."""
+    if inputs.weight.ndim > 1 or inputs.x.nbytes > _MOST_BYTES:
+        return
+    leakage.tell(leakage.copies(inputs.x, inputs.y, splits), "search", 4)
 
 
 def _tell_edges(selection: Selection) -> None:
