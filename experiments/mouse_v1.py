@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from experiments.runs import Part, finish, held_out
-from jaxneuro import axes, data, encoding, splits
+from jaxneuro import axes, data, encoding, metrics, splits
 from jaxneuro.data import Recording
 from jaxneuro.report import Figure, Table, figures
+from jaxneuro.statistics import certainty, fdr, interval
 
 LAGS = 33  # frames after grating onset, 0 to 2 s
 FOLDS, INNER = 8, 3
@@ -45,8 +46,12 @@ def folds(recording: Recording, seed: int) -> splits.NestedSplits:
 
 def run(folder: Path, seed: int, quick: bool, common: dict[str, Any]) -> dict[str, Any]:
     """Ridge on the published design; R² is the squared correlation of each fold, averaged."""
-    part, rows, all_r2, published = Part(), [], {}, {}
-    for recording in data.mouse_v1(folder)[: 1 if quick else None]:
+    part, rows, all_r2, published, p = Part(), [], {}, {}, []
+    sessions: dict[str, dict[str, float]] = {}
+    most = 19 if quick else 199
+    names = [path.name.removesuffix("_data.mat") for path in sorted(folder.glob("*_data.mat"))]
+    mice = zip(names, data.mouse_v1(folder), strict=True)
+    for name, recording in list(mice)[: 1 if quick else None]:
         response = recording.arrays["response"]
         response = response[:4] if quick else response
         y = response.reshape(len(response), -1).T
@@ -60,6 +65,14 @@ def run(folder: Path, seed: int, quick: bool, common: dict[str, Any]) -> dict[st
         all_r2[recording.name], published[recording.name] = r2, theirs
         both = np.isfinite(theirs) & np.isfinite(r2)
         agreement = np.corrcoef(theirs[both], r2[both])[0, 1] if both.sum() > 2 else np.nan
+        sure = certainty(metrics.correlation, y, found.predictions, series=True, resamples=most,
+                         nulls=most, seed=seed)  # fmt: skip
+        p.append(sure.p)
+        sessions[name] = {
+            "mean_r2": float(np.nanmean(r2)),
+            "published_mean_r2": float(np.nanmean(theirs)) if both.any() else np.nan,
+            "r_with_published": float(agreement),
+        }
         rows.append((recording.name, len(r2), np.nanmean(r2), np.nanmedian(r2),
             np.nanmean(theirs) if both.any() else np.nan, agreement, found.total,
             found.run_seconds))  # fmt: skip
@@ -75,6 +88,19 @@ def run(folder: Path, seed: int, quick: bool, common: dict[str, Any]) -> dict[st
         "Squared correlation is never negative: a neuron without signal scores a little above 0."
     )
     score = float(np.nanmean(ours))
+    draws = np.random.default_rng(seed).integers(0, len(ours), (999, len(ours)))
+    ends = interval(np.nanmean(ours[draws], axis=1))  # of other neurons of these mice
+    every = np.concatenate(p)
+    part.results |= {
+        "sessions": sessions,
+        "interval": [float(ends.low), float(ends.high)],
+        "p": every.tolist(),
+        "q": fdr(every).tolist(),
+    }
+    part.notes.append(
+        f"{int((fdr(every) <= 0.1).sum())} of {len(every)} neurons have q ≤ .1: p is of responses "
+        "shifted in time against the predictions. The interval is over neurons."
+    )
     return finish(
         part,
         title="Mouse visual cortex: responses to drifting gratings",
