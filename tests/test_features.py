@@ -228,3 +228,9 @@ def test_band_power_of_the_past_does_not_know_the_future() -> None:
 def test_a_band_without_a_frequency() -> None:
     with pytest.raises(ValueError, match="no frequency of the transform lies in gamma"):
         features.band_power(np.ones((50, 1)), RATE, {"gamma": (30.1, 30.2)}, 50, 10)
+
+
+def test_a_spike_on_an_edge_begins_its_bin():
+    """Division rounds .057 / .001 to 56.999…: a spike at each millisecond is one in every bin."""
+    counts = features.spike_counts(np.arange(100_000) * 0.001, 0.001, 100_000)
+    np.testing.assert_array_equal(counts, 1)

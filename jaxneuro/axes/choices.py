@@ -15,23 +15,32 @@ from jaxneuro.types import Array, Axis, Inputs
 
 
 def targets(
-    columns: int | Sequence[int], labels: Sequence | None = None, name: str = "target"
+    columns: int | Sequence[int],
+    labels: Sequence | None = None,
+    name: str = "target",
+    *,
+    features=None,
 ) -> Axis:
     """One fit for each column of `y` (sample, target): neurons, voxels, electrodes; `x` shared.
 
     Args:
       columns: how many columns `y` has: all are fitted; or a list of those to fit.
       labels: one for each fit.
+      features: (fit, feature) 1 = in, 0 = left out, over the flattened features: each target's own,
+        as `features.couplings` gives them. Folded into the first layer, so that `x` stays shared;
+        an axis of `ablations` leaves out more.
     """
     if isinstance(columns, int | np.integer):
         size = positive(name, columns)
-        select, labels = Partial(_TakeTarget(size), None), labelled(name, size, labels)
+        kept = None if features is None else _kept(name, features, size)
+        select, labels = Partial(_TakeTarget(size), None, kept), labelled(name, size, labels)
         return Axis(name, size, select, labels, pad=_pad_targets)
     chosen = np.asarray(columns)
     if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or not chosen.size or chosen.min() < 0:
         raise ValueError(f"axis {name!r}: columns is {columns!r}, must be a whole number from 1 or "
                          "a list of columns of y")  # fmt: skip
-    select = Partial(_TakeTarget(int(chosen.max()) + 1), jnp.asarray(chosen, jnp.int32))
+    kept = None if features is None else _kept(name, features, len(chosen))
+    select = Partial(_TakeTarget(int(chosen.max()) + 1), jnp.asarray(chosen, jnp.int32), kept)
     labels = tuple(int(i) for i in chosen) if labels is None else labels
     return Axis(name, len(chosen), select, labelled(name, len(chosen), labels), pad=_pad_targets)
 
@@ -68,17 +77,27 @@ def ablations(kept, labels: Sequence | None = None, name: str = "features") -> A
       kept: (set, feature) 1 = in, 0 = left out, over the flattened features.
       labels: names of the sets.
     """
+    kept = _kept(name, kept)
+    select = Partial(_take_features, kept)
+    return Axis(name, len(kept), select, labelled(name, len(kept), labels), pad=as_given)
+
+
+def _kept(name: str, kept, fits: int | None = None) -> Array:
+    """(set, feature), a feature in every set."""
     kept = np.asarray(kept, np.float32)
     if kept.ndim != 2 or not kept.any(axis=1).all():
         raise ValueError(f"{name}: kept must be (set, feature) with a feature in every set")
-    select = Partial(_take_features, jax.device_put(kept))
-    return Axis(name, len(kept), select, labelled(name, len(kept), labels), pad=as_given)
+    if fits not in (None, len(kept)):
+        raise ValueError(f"{name}: features is for {len(kept)} targets, and there are {fits}")
+    return jax.device_put(kept)
 
 
 class _TakeTarget(NamedTuple):
     size: int
 
-    def __call__(self, columns: Array | None, inputs: Inputs, index: Array) -> Inputs:
+    def __call__(
+        self, columns: Array | None, kept: Array | None, inputs: Inputs, index: Array
+    ) -> Inputs:
         shape, asked = inputs.y.shape, self.size
         if inputs.y.ndim < 2 or shape[1] < asked:  # an index too large would be clamped
             raise ValueError(f"{asked} targets, and y is {shape}: (sample, target)")
@@ -89,12 +108,13 @@ class _TakeTarget(NamedTuple):
         origin, place = inputs.y_origin, index if columns is None else columns[index]
         if origin is not None:
             origin = jax.tree.map(lambda a: a[place], origin)
-        return inputs._replace(y=inputs.y[:, place], y_origin=origin)
+        inputs = inputs._replace(y=inputs.y[:, place], y_origin=origin)
+        return inputs if kept is None else _take_features(kept, inputs, index)
 
 
 def _pad_targets(axis: Axis, inputs: Inputs, samples: int) -> tuple[Axis, Inputs]:
     """Columns of `y` to the next power of two: they cost memory, and no time."""
-    (columns,) = axis.select.args  # pyright: ignore
+    columns, kept = axis.select.args  # pyright: ignore
     at = inputs.weight.ndim  # subjects and samples come first
     count = 1 << (inputs.y.shape[at] - 1).bit_length()
     inputs = inputs._replace(
@@ -103,7 +123,9 @@ def _pad_targets(axis: Axis, inputs: Inputs, samples: int) -> tuple[Axis, Inputs
     )
     if columns is not None:
         columns = grown(columns, 1 << (len(columns) - 1).bit_length())
-    return axis._replace(select=Partial(_TakeTarget(count), columns)), inputs
+    if kept is not None:
+        kept = grown(kept, 1 << (len(kept) - 1).bit_length(), 0)
+    return axis._replace(select=Partial(_TakeTarget(count), columns, kept)), inputs
 
 
 class _SetHyper(NamedTuple):
@@ -130,4 +152,7 @@ def _take_features(kept: Array, inputs: Inputs, index: Array) -> Inputs:
     features = math.prod(inputs.x.shape[1:])
     if kept.shape[1] != features:
         raise ValueError(f"kept is for {kept.shape[1]} features, and x has {features}")
-    return inputs._replace(features=kept[index])
+    own = kept[index]
+    if inputs.features is not None:  # an axis before left some out: what both keep
+        own = own * inputs.features
+    return inputs._replace(features=own)

@@ -91,7 +91,10 @@ def _counts(times: Any, dt: float, samples: int, where: str) -> NDArray[np.float
             f"spike_counts: {where}spike {odd[0]} is at {seconds[odd[0]]}; leave out spikes "
             "without a time"
         )
-    bins = np.floor(seconds / dt)
+    ratio = seconds / dt
+    near = np.rint(ratio)  # a spike on an edge begins its bin, whatever the division rounds to
+    at_edge = np.abs(ratio - near) <= 4 * np.finfo(float).eps * np.abs(ratio)
+    bins = np.where(at_edge, near, np.floor(ratio))
     outside = np.flatnonzero((bins < 0) | (bins >= samples))
     if outside.size:
         raise ValueError(
