@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxneuro import Fit, Inputs, Status
+from jaxneuro import Fit, Inputs, Status, compat
 from jaxneuro.types import Result
 
 try:
@@ -16,9 +16,8 @@ try:
 except ImportError:  # jax < 0.8
     from jax.experimental import enable_x64
 
-HASTY = {
-    "xla_backend_optimization_level": 0
-}  # half the time to compile, and these programs are small
+# A third of the time to compile, and these programs are small.
+HASTY = (compat.compiler_options("cpu", "once") or {}) | {"xla_backend_optimization_level": 0}
 
 
 def float64():

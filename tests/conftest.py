@@ -1,0 +1,60 @@
+"""What the processes of one run share: compiled programs, and how hard XLA tries for them."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+
+import pytest
+
+_FOLDER, _LEAST = "JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
+_made: list[str] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder of programs, fresh for each run: before JAX is imported, and before the workers are
+    started, which inherit it, as do their children."""
+    if _FOLDER not in os.environ:
+        _made.append(tempfile.mkdtemp(prefix="jaxneuro-programs-"))
+        os.environ[_FOLDER] = _made[0]
+        os.environ.setdefault(_LEAST, "0.1")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for folder in _made:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", autouse=bool(os.environ.get("ALL_HASTY")))
+def hasty() -> Iterator[None]:
+    """Programs compiled in a third of the time, for modules whose subject is neither a fit's bits
+    nor its speed: the same HLO, hardly optimised by LLVM."""
+    import jax
+    from numerics import HASTY
+
+    from jaxneuro import compat
+    from jaxneuro.engine import programs
+
+    flag = "jax_disable_most_optimizations"
+    before = jax.config.values[flag]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            compat, "compiler_options", lambda platform, _: HASTY if platform == "cpu" else None
+        )
+        jax.config.update(flag, True)
+        yield
+        jax.config.update(flag, before)
+    programs._engines.clear()  # none of them for a module that asks for more
+
+
+@pytest.fixture(params=["float32", "float64"])
+def close(request: pytest.FixtureRequest) -> Iterator[Callable]:
+    """Runs a test in both precisions, without rank promotion; gives its `assert_allclose`."""
+    import jax
+    import numpy as np
+    from numerics import enable_x64
+
+    double = request.param == "float64"
+    rtol, atol = (1e-10, 1e-10) if double else (3e-5, 3e-6)
+    with enable_x64(double), jax.numpy_rank_promotion("raise"):
+        yield lambda actual, desired: np.testing.assert_allclose(actual, desired, rtol, atol)
