@@ -23,6 +23,7 @@ CASES = {
     "ridge_cv_large": "ridge_cv:large",
     "lasso_path": "lasso_path:case",
     "permutations": "permutations:case",
+    "receptive_fields": "receptive_fields:case",
     "refill": "refill:case",
     "lanes": "lanes:run",
     "scaling": "scaling:run",

@@ -54,6 +54,9 @@ def judge(
       names: of the targets.
       series, groups, average: as for `certainty`.
     """
+    if y.ndim > 2:  # subjects × regions: metrics take (sample, output)
+        y = y.reshape(len(y), -1)
+        predictions = {model: p.reshape(len(y), -1) for model, p in predictions.items()}
     size = max(1, max(p.size for p in predictions.values()))
     most = int(np.clip(_WORK / size, 99, 999)) if not quick else 19
     found = {

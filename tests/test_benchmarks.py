@@ -24,6 +24,7 @@ AGREE = {
     "ridge_cv_large": 1e-4,
     "lasso_path": 1e-3,
     "permutations": 1e-6,
+    "receptive_fields": 1e-5,
     "refill": 1e-4,
 }
 

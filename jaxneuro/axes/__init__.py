@@ -9,6 +9,7 @@ from jaxneuro.axes.choices import ablations, grid, seeds, subjects, targets
 from jaxneuro.axes.parts import unchanged
 from jaxneuro.axes.resampling import bootstraps, permutations, shifts
 from jaxneuro.axes.splits import folds
+from jaxneuro.axes.windows import views, windows
 
 __all__ = [
     "ablations",
@@ -21,4 +22,6 @@ __all__ = [
     "subjects",
     "targets",
     "unchanged",
+    "views",
+    "windows",
 ]

@@ -1,5 +1,26 @@
 """Job 3, neural decoding: neural signals -> movement or mental state."""
 
+from jaxneuro.decoding.classifiers import Linear, lda, max_correlation
 from jaxneuro.decoding.fits import SCORES, decode, exact_linear, linear_decoder, mlp, shifted
+from jaxneuro.decoding.generalisation import Generalisation
+from jaxneuro.decoding.generalise import generalise, sliding
+from jaxneuro.decoding.kalman import Kalman, kalman
+from jaxneuro.decoding.logistic import logistic
 
-__all__ = ["SCORES", "decode", "exact_linear", "linear_decoder", "mlp", "shifted"]
+__all__ = [
+    "SCORES",
+    "Generalisation",
+    "Kalman",
+    "Linear",
+    "decode",
+    "exact_linear",
+    "generalise",
+    "kalman",
+    "lda",
+    "linear_decoder",
+    "logistic",
+    "max_correlation",
+    "mlp",
+    "shifted",
+    "sliding",
+]

@@ -10,12 +10,15 @@ from jaxneuro.encoding.fits import (
     poisson_glm,
     poisson_mlp,
 )
+from jaxneuro.encoding.receptive_fields import ReceptiveFields, fit_receptive_fields
 
 __all__ = [
     "COUNTS",
     "TRACES",
+    "ReceptiveFields",
     "article_mlp",
     "encode",
+    "fit_receptive_fields",
     "linear",
     "mlp",
     "poisson_glm",
