@@ -282,7 +282,7 @@ def test_predict_is_what_each_fit_predicts(fitted):
 def test_predict_of_more_fits_than_one_block(monkeypatch, fitted):
     x = np.asarray(problem().x)[:5]
     whole = fitted.predict(x)
-    monkeypatch.setattr("jaxneuro.fits._BLOCK", 7)  # 24 fits: the last block is not full
+    monkeypatch.setattr("jaxneuro.prediction._BLOCK", 7)  # 24 fits: the last block is not full
     np.testing.assert_allclose(fitted.predict(x), whole, rtol=1e-5)
 
 

@@ -204,13 +204,14 @@ def test_a_full_disk_leaves_no_partial_file(
 
 
 def test_closing_table_lines_up() -> None:
-    table = report.closing_table([SUMMARY, SUMMARY | {"job": "areas", "score": 0.9, "fits": 1200}])
+    sure = SUMMARY | {"job": "areas", "score": 0.9, "interval": [0.85, 0.95], "fits": 1200}
+    table = report.closing_table([SUMMARY, sure])
     header, rule, first, second = table.splitlines()
-    assert " ".join(header.split()) == "job data model fits seconds held-out baseline score"
+    assert " ".join(header.split()) == "job data model fits seconds held-out 95 % baseline score"
     assert set(rule) == {"-", " "}
     assert first.split()[-6:] == ["3", "2.00", "0.451", "-", "mean", "correlation"]
     assert first.index("mean") == second.index("mean") == header.index("score")
-    assert "1,200" in second and "0.900" in second
+    assert "1,200" in second and "0.900  0.850 to 0.950" in second
 
 
 def test_versions() -> None:
