@@ -8,7 +8,7 @@ import numpy as np
 import optax
 
 import jaxneuro as jn
-from benchmarks.peers import find
+from benchmarks.peers import find_torch
 from benchmarks.timing import Case, Contestant, largest_difference
 
 _RATE = 0.05
@@ -87,7 +87,7 @@ def _jit_loop(x: np.ndarray, y: np.ndarray, start: Any, steps: int):
 
 
 def _torch(x: np.ndarray, y: np.ndarray, start: Any, steps: int) -> list[Contestant]:
-    torch = find("torch")
+    torch = find_torch()
     if torch is None:
         return []
     nn = torch.nn
@@ -131,7 +131,7 @@ def _torch(x: np.ndarray, y: np.ndarray, start: Any, steps: int) -> list[Contest
         for _ in range(steps):
             gradient = every(params, targets)
             params = {name: p - _RATE * gradient[name] for name, p in params.items()}
-        return torch.func.vmap(loss, in_dims=(0, 1))(params, targets).numpy()
+        return torch.func.vmap(loss, in_dims=(0, 1))(params, targets).cpu().numpy()
 
     return [
         Contestant("pytorch loop", loop, compiles=False),

@@ -3,7 +3,9 @@
 import importlib
 import sys
 from types import ModuleType
+from typing import Any
 
+import jax
 import numpy as np
 
 from jaxneuro.splits import Splits
@@ -17,6 +19,14 @@ def find(name: str) -> ModuleType | None:
         package = name.split(".")[0]
         print(f"{package} is not installed: pip install 'jaxneuro[bench]'", file=sys.stderr)
         return None
+
+
+def find_torch() -> Any:
+    """PyTorch, its tensors on the accelerator where JAX runs on one; None where it is missing."""
+    torch = find("torch")
+    if torch is not None and jax.default_backend() == "gpu" and torch.cuda.is_available():
+        torch.set_default_device("cuda")
+    return torch
 
 
 def places(splits: Splits) -> list[tuple[np.ndarray, np.ndarray]]:

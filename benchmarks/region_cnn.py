@@ -9,7 +9,7 @@ import optax
 from jax.tree_util import Partial
 
 import jaxneuro as jn
-from benchmarks.peers import find
+from benchmarks.peers import find_torch
 from benchmarks.timing import Case, Contestant, largest_difference
 
 _RATE = 1e-3
@@ -99,7 +99,7 @@ def _flax(x: np.ndarray, y: np.ndarray, start, steps: int):
 
 
 def _torch(x: np.ndarray, y: np.ndarray, start, steps: int) -> list[Contestant]:
-    torch = find("torch")
+    torch = find_torch()
     if torch is None:
         return []
     nn = torch.nn

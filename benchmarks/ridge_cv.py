@@ -43,7 +43,8 @@ def _case(name: str, samples: int, features: int, targets: int) -> Case:
     contestants = [Contestant("jaxneuro", ours)]
     ridge, module = find("himalaya.ridge"), find("himalaya.backend")
     if ridge is not None and module is not None:
-        backends = ["numpy"] + (["torch"] if find("torch") is not None else [])
+        with_torch = "torch_cuda" if jax.default_backend() == "gpu" else "torch"
+        backends = ["numpy"] + ([with_torch] if find("torch") is not None else [])
         contestants += [
             Contestant(
                 f"himalaya RidgeCV, {backend}",
@@ -79,10 +80,10 @@ def _himalaya(ridge: ModuleType, backend: Callable[[], Any], x, y, alphas, folds
     from sklearn.model_selection import KFold
 
     def run() -> np.ndarray:
-        backend()
+        used = backend()
         model = ridge.RidgeCV(alphas=alphas, fit_intercept=True, cv=KFold(folds))
         model.fit(x, y)
-        return -np.asarray(model.cv_scores_)
+        return -used.to_numpy(model.cv_scores_)
 
     return run
 
