@@ -7,6 +7,7 @@ from jaxneuro import (
     Stop,
     axes,
     condense,
+    crossval,
     fit_many,
     losses,
     make_fit,
@@ -136,3 +137,26 @@ def test_missing_samples_and_empty_folds():
     first = np.arange(SAMPLES) < 100
     with pytest.raises(ValueError, match="fold 0: the train part is empty"):
         condense(RIDGE, make_inputs(x, y, weight=first), folds)
+
+
+@pytest.mark.parametrize("fit", [RIDGE, LASSO], ids=["ridge", "lasso"])
+def test_a_search_chooses_and_scores_as_by_all_samples(fit):
+    x, y = recording()
+    nested = splits.nested(splits.blocks(SAMPLES, 3), lambda index: splits.blocks(len(index), 2))
+    both = [
+        crossval.search(
+            fit, make_inputs(x, y), [], nested, axes.grid(l2=[1e-3, 0.3, 3.0]),
+            score="error", refit_axes=[axes.seeds(2)], condensed=condensed,
+        )
+        for condensed in (False, True)
+    ]  # fmt: skip
+    plain, few = both
+    assert plain.selection is not None and few.selection is not None
+    np.testing.assert_array_equal(few.selection.chosen, plain.selection.chosen)
+    np.testing.assert_allclose(few.selection.score, plain.selection.score, rtol=1e-3)
+    for name in SCORES:
+        np.testing.assert_allclose(few.fits.scores[name], plain.fits.scores[name], rtol=2e-3)
+    assert few.predictions.shape == plain.predictions.shape
+    np.testing.assert_allclose(few.predictions, plain.predictions, rtol=1e-2, atol=5e-2)
+    np.testing.assert_array_equal(few.observed, plain.observed)
+    assert few.table().keys() == plain.table().keys()

@@ -13,9 +13,10 @@ from jaxneuro.axes import folds, unchanged
 from jaxneuro.engine.lanes import fit_many, flatten_axes
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Selection
+from jaxneuro.linear.condense import condense
 from jaxneuro.selection import leakage
 from jaxneuro.selection.result import Search
-from jaxneuro.splits import NestedSplits
+from jaxneuro.splits import NestedSplits, Splits
 from jaxneuro.types import Axis, Inputs
 
 _MOST_BYTES = 2**30  # of x, that is looked through for samples that are there twice
@@ -34,6 +35,7 @@ def search(
     *,
     score: str | None = None,
     refit_axes: Sequence[Axis] = (),
+    condensed: bool = False,
     out: str | os.PathLike | None = None,
     **options: Any,
 ) -> Search:
@@ -56,6 +58,10 @@ def search(
       score: which of the fit's scores; None: the only one.
       refit_axes: axes of the refits alone, such as `axes.seeds` or `axes.shifts`: the choice is
         made at their index 0.
+      condensed: fit the moments of each fold's samples in place of the samples: the same answers
+        for linear models under squared error, whatever the penalty, in a time that does not
+        depend on how many samples there are. See `condense`, whose conditions it has; no axis may
+        pick samples, and scores must be made of second moments (errors, R², correlation).
       out: a folder as for `fit_many`, of two: `search` and `refit`.
       options: handed to `fit_many` (key, lanes, devices, progress).
     """
@@ -64,13 +70,20 @@ def search(
     outer, inner, samples = splits.train.shape
     _tell_copies(inputs, splits)
     inner -= 1
-    table = folds(splits.train.reshape(-1, samples), splits.test.reshape(-1, samples), name="fold")
+    train, test = (part.reshape(-1, samples) for part in (splits.train, splits.test))
+    given, table = inputs, folds(train, test, name="fold")
+    if condensed:
+        names = tuple(map(str, range(len(train))))
+        fit, inputs, table = condense(fit, inputs, Splits(train, test, names))
     every = [*axes, *refit_axes, table, *grid]
+    if table.outer:  # such axes come first
+        every = [table, *axes, *refit_axes, *grid]
     lead = [axis.size for axis in axes]
     repeats = [axis.size for axis in refit_axes]
     points = [axis.size for axis in grid]
 
-    def rows(*indices: np.ndarray) -> np.ndarray:
+    def rows(before: Sequence[np.ndarray], fold: np.ndarray, behind: Iterable) -> np.ndarray:
+        indices = [fold, *before, *behind] if table.outer else [*before, fold, *behind]
         return np.stack([i.ravel() for i in indices], axis=1).astype(np.int32)
 
     def labelled(name: str, size: int, labels: tuple | None = None) -> Axis:
@@ -83,7 +96,7 @@ def search(
         place = np.indices((*lead, outer, inner, *points))
         ahead, (o, i), behind = np.split(place, [len(lead), len(lead) + 2])
         first = [np.zeros_like(o)] * len(repeats)
-        wanted = rows(*ahead, *first, o * (inner + 1) + i, *behind)
+        wanted = rows([*ahead, *first], o * (inner + 1) + i, behind)
         folder = out and Path(out) / "search"
         searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", out=folder, **options)
         searched = searched.shaped((*axes, outer_axis, labelled("inner", inner), *grid))
@@ -98,12 +111,12 @@ def search(
     for position in range(len(lead), len(lead) + len(repeats)):
         chosen = np.expand_dims(chosen, position)
     behind = np.broadcast_to(chosen, (*place.shape[1:], len(grid)))
-    wanted = rows(*place[:-1], refit, *np.moveaxis(behind, -1, 0))
+    wanted = rows(list(place[:-1]), refit, np.moveaxis(behind, -1, 0))
     folder = out and Path(out) / "refit"
     found = fit_many(fit, inputs, every, rows=wanted, out=folder, **options)
     found = found.shaped((*axes, *refit_axes, outer_axis))
     repeated = {axis.name: axis.select is unchanged for axis in refit_axes}
-    return Search(searched, selection, found, score, splits, repeated, inputs)
+    return Search(searched, selection, found, score, splits, repeated, given)
 
 
 def _score_name(fit: Fit, score: str | None) -> str:
