@@ -54,7 +54,7 @@ def classify(
     """Fits classifiers, chooses among them on inner folds, and scores the held-out part once."""
     series = given.dt is not None
     splits = protocol(
-        len(given.x), test=given.test, groups=given.groups, series=series, folds=2,
+        len(given.x), test=given.test, groups=given.whole, series=series, folds=2,
         labels=None if series else _named(given), gap=GAP if series else 0, seed=options.seed,
     )  # fmt: skip
     fitted, test = splits.train[0, -1] > 0, splits.test[0, -1] > 0
@@ -86,9 +86,9 @@ def classify(
     fill(part, given, found, scores, baseline, best, test)
     held = {model: np.where(test[:, None], f.probabilities, np.nan) for model, f in found.items()}
     judge(part, metrics.accuracy, given.y, held, best, what="accuracy", series=series,
-          groups=given.groups, seed=options.seed, quick=options.quick)  # fmt: skip
+          groups=given.whole, seed=options.seed, quick=options.quick)  # fmt: skip
     names = given.target_names or [str(k) for k in range(int(given.y.max()) + 1)]
-    areas_of(part, given.y, held[best], names, series, given.groups, options)
+    areas_of(part, given.y, held[best], names, series, given.whole, options)
     part.figures += pictures(given, found[best], test)
     return finish(
         part,

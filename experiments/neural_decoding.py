@@ -82,7 +82,7 @@ def _main(options: Options, part: Part) -> dict[str, Any]:
     lags = lags_of(given, part) if lags is None else lags
     series = given.dt is not None
     nested = protocol(
-        len(given.x), test=given.test, groups=given.groups, series=series, folds=3,
+        len(given.x), test=given.test, groups=given.whole, series=series, folds=3,
         gap=max(LAGS) if series and len(given.x) > 20 * max(LAGS) else 0, seed=options.seed,
     )  # fmt: skip
     return _run(options, part, given, nested, lags, strengths)
@@ -101,7 +101,7 @@ def _run(
     l2 = axes.grid(l2=strengths[::2] if quick else strengths)
     deep = axes.grid(l2=[1e-3, 1e-2] if quick else [1e-3, 1e-2, 1e-1], learning_rate=[3e-3])
     shifts = axes.shifts(2 if quick else 20, least=max(1, len(y) // 10), seed=options.seed)
-    past = lag_choice(given.x, lags, given.groups) if len(lags) > 1 else None
+    past = lag_choice(given.x, lags, given.edges) if len(lags) > 1 else None
     linear_fit = decoding.linear_decoder(outputs)
     linear = decoding.decode(
         linear_fit,
@@ -148,9 +148,9 @@ def _run(
     some = r2["linear decoder"]
     part.results["outputs_scored"] = [int((~np.isnan(some)).sum()), len(some)]
     best = choose(searches)
-    part.notes += leakage.short_gaps(nested, max(lags), given.groups) if max(lags) else []
+    part.notes += leakage.short_gaps(nested, max(lags), given.edges) if max(lags) else []
     judge(part, metrics.r2, y, predicted, best, what="R², mean over outputs",
-          names=given.target_names, series=given.dt is not None, groups=given.groups,
+          names=given.target_names, series=given.dt is not None, groups=given.whole,
           seed=options.seed, quick=quick)  # fmt: skip
     decoding_report.fill(part, given, y, held, searches, r2, predicted)
     return finish(

@@ -238,8 +238,13 @@ def test_dataset_for_activity(tmp_path: Path) -> None:
     path = save(
         tmp_path, x=X, y=y, groups=np.array(list("bbaac" * 4)), test=TEST, dt=0.05,
         target_names=np.array(["n1", "n2"]), citation="Someone (2020)",
+        trials=np.arange(20)[:, None] // 5, stimulus=np.array(list("zx" * 10)),
     )  # fmt: skip
     dataset = dataset_from_npz(path, "activity")
+    assert dataset.trials is not None and dataset.stimulus is not None
+    assert dataset.trials.tolist() == (np.arange(20) // 5).tolist()
+    assert dataset.stimulus.tolist() == [1, 0] * 10
+    assert dataset.whole is dataset.groups and dataset.edges is dataset.trials
     assert dataset.name == "mine"
     assert dataset.x.dtype == dataset.y.dtype == np.float64
     np.testing.assert_array_equal(dataset.x, X)

@@ -21,11 +21,12 @@ from jaxneuro.data.targets import (
 )
 from jaxneuro.data.types import Dataset
 
-_OPTIONAL = ("groups", "test", "dt", "feature_names", "target_names", "licence", "citation")
+_OPTIONAL = ("groups", "trials", "stimulus", "test", "dt", "feature_names", "target_names",
+             "licence", "citation")  # fmt: skip
 
 
 def dataset_from_npz(path: PathLike, kind: Kind, limit: int = NPZ_LIMIT) -> Dataset:
-    """Reads and checks `x`, `y` and, where present, `groups`, `test`, `dt` and names.
+    """Reads and checks `x`, `y` and, where present, what else is known of the samples.
 
     Fields of the file:
       x: (sample, *feature) numbers, finite; (sample,) is taken as one feature.
@@ -33,6 +34,9 @@ def dataset_from_npz(path: PathLike, kind: Kind, limit: int = NPZ_LIMIT) -> Data
         missing value and (sample,) is taken as one column; `areas`, and `decoding` of categories:
         (sample,) labels, as `as_labels` takes them.
       groups: (sample,) integers or strings: runs, subjects, blocks that folds may not split.
+      trials: (sample,) integers or strings, of samples in order: no lag, filter or fold reaches
+        over the edge of a trial.
+      stimulus: (sample,) integers or strings: which stimulus was shown; repeats give ceilings.
       test: (sample,) bool: the held-out part.
       dt: seconds between samples, which are then one time series.
       feature_names, target_names: strings. licence, citation: one string each.
@@ -80,7 +84,9 @@ def dataset_from_npz(path: PathLike, kind: Kind, limit: int = NPZ_LIMIT) -> Data
         name=Path(path).stem,
         x=x,
         y=y,
-        groups=_groups(fields, test, f"{path}: field 'groups'", fail, notes),
+        groups=_groups("groups", fields, test, path, fail, notes),
+        trials=_groups("trials", fields, test, path, fail, notes),
+        stimulus=_numbered("stimulus", fields, path, fail),
         test=test,
         dt=_seconds(fields["dt"], fail) if "dt" in fields else None,
         feature_names=feature_names,
@@ -131,28 +137,39 @@ def _features(x: np.ndarray, fail: Fail) -> np.ndarray:
 
 
 def _groups(
+    name: str,
     fields: Mapping[str, np.ndarray],
     test: np.ndarray | None,
-    field: str,
+    path: PathLike,
     fail: Fail,
     notes: list[str],
 ) -> np.ndarray | None:
-    """Groups as (sample,) int32 from 0; None where there are none, or no more than one."""
-    if "groups" not in fields:
+    """Groups or trials, (sample,) int32 from 0; None where there are none, or no more than one."""
+    numbered = _numbered(name, fields, path, fail)
+    if numbered is None:
         return None
-    groups, samples = fields["groups"], len(fields["x"])
-    if groups.shape not in ((samples,), (samples, 1)):
-        fail("groups", f"has shape {groups.shape}; it needs one entry for each of {samples}.")
-    numbered, names = categories(groups, field)
-    if len(names) == 1:
-        notes.append("groups has one value only: the samples are split without groups")
+    if numbered.max() == 0:
+        notes.append(f"{name} has one value only: the samples are split without {name}")
         return None
     if test is not None:
         both = np.intersect1d(numbered[test], numbered[~test])
         if both.size:
+            names = categories(fields[name], name)[1]
             divided = listed([names[k] for k in both])
-            notes.append(f"groups: the test part divides {divided}, and so is not independent")
+            notes.append(f"{name}: the test part divides {divided}, and so is not independent")
     return numbered
+
+
+def _numbered(
+    name: str, fields: Mapping[str, np.ndarray], path: PathLike, fail: Fail
+) -> np.ndarray | None:
+    """Labels as (sample,) int32 from 0, in sorted order; None where there are none."""
+    if name not in fields:
+        return None
+    labels, samples = fields[name], len(fields["x"])
+    if labels.shape not in ((samples,), (samples, 1)):
+        fail(name, f"has shape {labels.shape}; it needs one entry for each of {samples}.")
+    return categories(labels, f"{path}: field {name!r}")[0]
 
 
 def _test(test: np.ndarray, samples: int, fail: Fail) -> np.ndarray:

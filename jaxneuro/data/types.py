@@ -40,6 +40,8 @@ class Dataset(NamedTuple):
         missing value; or, with `categories`, (sample,) int32 class labels 0, 1, ..., with their
         names in `target_names`.
       groups: (sample,) int32: runs, subjects or blocks; folds do not split one. None: no groups.
+      trials: (sample,) int32: no lag, filter or fold reaches over an edge. None: no trials.
+      stimulus: (sample,) int32: which stimulus was shown, where some were repeated. None: unknown.
       test: (sample,) bool: the held-out part, not to be touched before the score. None: not chosen.
       dt: sampling interval in seconds; the samples are then one time series. None: no order.
       feature_names: names along the last feature axis, or empty.
@@ -54,6 +56,8 @@ class Dataset(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     groups: np.ndarray | None = None
+    trials: np.ndarray | None = None
+    stimulus: np.ndarray | None = None
     test: np.ndarray | None = None
     dt: float | None = None
     feature_names: tuple[str, ...] = ()
@@ -62,3 +66,13 @@ class Dataset(NamedTuple):
     citation: str = ""
     categories: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> np.ndarray | None:
+        """(sample,) what no fold divides: groups, or else trials."""
+        return self.trials if self.groups is None else self.groups
+
+    @property
+    def edges(self) -> np.ndarray | None:
+        """(sample,) what no lag reaches over: trials, or else groups."""
+        return self.groups if self.trials is None else self.trials

@@ -60,6 +60,21 @@ def linear(scores: Mapping[str, Any] | None = None) -> Fit:
     )
 
 
+def lasso(scores: Mapping[str, Any] | None = None) -> Fit:
+    """Lasso of each response (Tibshirani 1996, J. R. Statist. Soc. B 58:267): ½ mean squared error
+    and "l1" on the weights of standardised features and responses, by proximal steps."""
+    return make_fit(
+        models.linear(),
+        losses.half_squared_error,
+        optimizers.proximal(),
+        penalties.lasso(),
+        Stop(max_steps=1000, gradient=1e-3),
+        scores=scores or TRACES,
+        standardise=True,
+        relative=True,
+    )
+
+
 def poisson_glm(scores: Mapping[str, Any] | None = None) -> Fit:
     """Poisson GLM with log link (Truccolo 2005, J. Neurophysiol. 93:1074), L-BFGS; "l2" on
     the weights of standardised features, relative to the neuron's mean count: a strength means the
@@ -137,6 +152,7 @@ def encode(
     grid: Sequence[Axis],
     *,
     score: str | None = None,
+    features: ArrayLike | None = None,
     seed: int = 0,
     **options: Any,
 ) -> Search:
@@ -150,8 +166,10 @@ def encode(
       grid: from `axes.grid`.
       score: which held-out score chooses; None: "deviance" or "mean_squared_error", whichever the
         fit has, or its only one.
+      features: (neuron, feature) which of the flattened features each neuron's fit sees, as of
+        `features.couplings`; None: all.
       seed: of the fits' random numbers.
-      options: handed to `crossval.search`: refit_axes, lanes, progress, ...
+      options: handed to `crossval.search`: refit_axes, condensed, lanes, progress, ...
     """
     inputs = make_inputs(x, y, key=seed)
     leakage.tell(leakage.target_features(inputs.x, inputs.y), "encode", 2)
@@ -160,7 +178,7 @@ def encode(
     names = [name for name, _ in fit.better]
     if score is None:
         score = next((n for n in ("deviance", "mean_squared_error") if n in names), None)
-    neurons = [axes.targets(inputs.y.shape[1], name="neuron")]
+    neurons = [axes.targets(inputs.y.shape[1], name="neuron", features=features)]
     return search(fit, inputs, neurons, splits, grid, score=score, **options)
 
 

@@ -1,0 +1,198 @@
+"""One call: every neuron of a recording, by several models, on identical folds."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxneuro import metrics
+from jaxneuro.encoding.candidates import Candidate, candidates
+from jaxneuro.encoding.design import Design, make_design
+from jaxneuro.encoding.fits import encode
+from jaxneuro.encoding.given import Given, check
+from jaxneuro.encoding.neurons_result import Neurons
+from jaxneuro.encoding.repeats import repeats
+from jaxneuro.selection import leakage, protocol
+from jaxneuro.selection.search import EdgeOfGrid, Search, edges
+from jaxneuro.splits import NestedSplits
+from jaxneuro.statistics import certainty
+
+_LAGS = (0, 5, 10)  # samples of the past, where nobody says
+_MOST_NUMBERS = 400_000_000  # in a design of lags: 1.6 GB
+_MOST_HISTORIES = 100  # neurons whose histories share one design
+_WORK = 1e9  # numbers that resampling may look at
+
+
+def fit_neurons(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    dt: float | None = None,
+    trials: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    stimulus: ArrayLike | None = None,
+    test: ArrayLike | None = None,
+    models: Mapping[str, Candidate] | None = None,
+    lags: Sequence[int] | None = None,
+    folds: int = 5,
+    resamples: int = 999,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> Neurons:
+    """How well each neuron is predicted, by which model, how surely, and how well it could be.
+
+    Of every model and neuron the strength, and of a time series how much of the past is seen, are
+    chosen on inner folds; then each neuron's model by the same inner scores. Held-out samples are
+    scored once. Results say in `notes` what was decided, and why.
+
+    Args:
+      x: (sample, *feature) stimulus, behaviour; finite.
+      y: (sample, neuron) counts or a continuous response; NaN = missing.
+      dt: seconds between samples, which are then one time series: lags of `x` are chosen, and of
+        counts the neuron's own history is a model. None: samples in no order.
+      trials: (sample,) labels: no lag or filter reaches over an edge, and no fold divides one.
+      groups: (sample,) what no fold divides, if that is more than `trials`: runs, sessions.
+      stimulus: (sample,) labels of what was shown: where it was repeated, ceilings are given. In
+        data without `dt`, folds then keep all repeats of a stimulus together.
+      test: (sample,) bool, the held-out part as the data's authors chose it; None: a fifth.
+      models: by name; None: `candidates`.
+      lags: in samples, to choose among; None: 0, 5 and 10.
+      folds: inner ones.
+      resamples: of the intervals and p-values, fewer of large recordings.
+      seed: of all that is random.
+      progress: see `fit_many`.
+
+    Raises:
+      ValueError: a field of another shape or kind, by name.
+    """
+    given = check(x, y, dt, trials, groups, stimulus)
+    known = dict(models if models is not None else candidates(given.counts, given.series))
+    notes = [_kind(given)]
+    design = _design(given, known, lags, notes)
+    splits = _folds(given, design, test, folds, seed, notes)
+    searches = {
+        name: _search(name, model, design, given, splits, seed, progress, notes)
+        for name, model in known.items()
+    }
+    inner = {name: found.sign * _inner(found) for name, found in searches.items()}
+    worth = np.stack([np.where(np.isnan(values), -np.inf, values) for values in inner.values()])
+    chosen = np.array(list(searches))[worth.argmax(axis=0)]
+    predictions = np.full(given.y.shape, np.nan, np.float32)
+    for name, found in searches.items():
+        predictions[:, chosen == name] = found.predictions[:, chosen == name]
+    most = int(np.clip(_WORK / given.y.size, min(99, resamples), resamples))
+    sure = certainty(
+        metrics.correlation, given.y, predictions, series=given.series, groups=given.whole,
+        resamples=most, nulls=most, seed=seed,
+    )  # fmt: skip
+    repeated = None
+    if given.stimulus is not None:
+        repeated = repeats(given.y, predictions, given.stimulus, min(most, 200), seed)
+        notes.append(
+            "Fewer than four stimuli were repeated: there is no ceiling."
+            if repeated is None
+            else f"Ceilings are of {repeated.conditions} repeated stimuli."
+        )
+    histories = frozenset(name for name, model in known.items() if model.history)
+    return Neurons(searches, chosen, inner, predictions, design, sure, repeated, given.counts,
+                   histories, tuple(dict.fromkeys(notes)))  # fmt: skip
+
+
+def _design(
+    given: Given, known: dict[str, Candidate], lags: Sequence[int] | None, notes: list[str]
+) -> Design:
+    """Lags and history, as the data allow; what is too large is left out of `known`."""
+    histories = [name for name, model in known.items() if model.history]
+    if histories and given.y.shape[1] > _MOST_HISTORIES:
+        for name in histories:
+            del known[name]
+        notes.append(f"{', '.join(histories)} was left out: there are above {_MOST_HISTORIES} "
+                     "neurons, and their histories share one design.")  # fmt: skip
+        histories = []
+    choices = _lags(given, lags, notes)
+    return make_design(given.x, given.y, choices, max(*choices, 10) if histories else 0)
+
+
+def _folds(
+    given: Given, design: Design, test: ArrayLike | None, folds: int, seed: int, notes: list[str]
+) -> NestedSplits:
+    samples, reach = len(given.x), max(*design.lags, design.window)
+    long = given.series and samples > 20 * max(reach, 1)
+    gap = max(reach, samples // 200) if long else 0
+    splits = protocol(samples, test=test, groups=given.whole, series=given.series, folds=folds,
+                      gap=gap, seed=seed)  # fmt: skip
+    held, fitted = (int((part[0, -1] > 0).sum()) for part in (splits.test, splits.train))
+    if test is not None:
+        how = "as given"
+    elif given.whole is not None:
+        how = "whole groups, trials or stimuli"
+    else:
+        how = "the end of the series" if given.series else "drawn at random"
+    notes.append(
+        f"{held} samples are held out ({how}) and {fitted} fitted; strengths and models are chosen "
+        f"on {splits.train.shape[1] - 1} inner folds."
+    )
+    notes += leakage.short_gaps(splits, reach, given.edges) if reach else []
+    return splits
+
+
+def _search(
+    name: str,
+    model: Candidate,
+    design: Design,
+    given: Given,
+    splits: NestedSplits,
+    seed: int,
+    progress: bool | None,
+    notes: list[str],
+) -> Search:
+    seen = design.seen(given.x, given.y, given.edges, model.history)
+    grid = (*(seen.axes if model.lags else ()), *model.grid)
+    more: dict[str, Any] = {} if progress is None else {"progress": progress}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EdgeOfGrid)  # a note, with the model's name
+        found = encode(model.fit, seen.x, given.y, splits, grid, features=seen.features, seed=seed,
+                       **more)  # fmt: skip
+    if found.selection is not None and (told := edges(found.selection)):
+        notes.append(f"{name}: {told}. A grid that reaches further may do better.")
+    return found
+
+
+def _inner(found: Search) -> np.ndarray:
+    """(neuron,) the inner score of what was chosen; NaN where nothing was."""
+    if found.selection is None:
+        return np.full(found.fits.shape[0], np.nan)
+    return np.asarray(found.selection.score).reshape(found.fits.shape[0], -1).mean(axis=1)
+
+
+def _kind(given: Given) -> str:
+    if not given.counts:
+        return "y is continuous: models of squared error."
+    mean = np.nanmean(given.y)
+    return f"y holds counts ({mean:.3g} on average): Poisson models, chosen by deviance."
+
+
+def _lags(given: Given, lags: Sequence[int] | None, notes: list[str]) -> tuple[int, ...]:
+    if not given.series:
+        if lags is not None:
+            raise ValueError("lags are of a time series: give dt")
+        return (0,)
+    choices = tuple(sorted(set(map(int, _LAGS if lags is None else lags))))
+    if not choices or choices[0] < 0:
+        raise ValueError(f"lags is {lags!r}: whole numbers from 0")
+    if lags is None and len(given.x) <= 20 * choices[-1]:
+        notes.append(f"{len(given.x)} samples are few for lags: models see the present only.")
+        return (0,)
+    if given.x.size * (choices[-1] + 1) > _MOST_NUMBERS:
+        notes.append(
+            f"x {given.x.shape} is too large to lay out {choices[-1]} lags of it: models see the "
+            "present only. With fewer features or longer bins they would see the past."
+        )
+        return (0,)
+    told = ", ".join(map(str, choices))
+    notes.append(f"Samples are a time series: lags up to {told} are chosen among on inner folds.")
+    return choices

@@ -1,0 +1,163 @@
+"""What `fit_neurons` found: a row for each neuron, and the model that predicts it best."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxneuro.encoding.design import Design
+from jaxneuro.encoding.repeats import Repeats
+from jaxneuro.selection.search import Search
+from jaxneuro.statistics import Certainty
+
+
+@dataclass(frozen=True, repr=False)
+class Neurons:
+    """Every neuron by several models, on identical folds.
+
+    Attributes:
+      searches: by model.
+      chosen: (neuron,) the name of its model, by inner scores alone.
+      inner: by model, (neuron,) the inner score of what was chosen, higher is better; NaN: none.
+      predictions: (sample, neuron) of the chosen model; NaN where not held out.
+      design: how the stimulus is laid out.
+      sure: held-out correlation of the chosen models, with intervals, p and q.
+      repeats: ceilings, where stimuli were repeated.
+      counts: whether `y` was taken for counts.
+      histories: the models that see a neuron's own past.
+      notes: what was decided, and why.
+    """
+
+    searches: Mapping[str, Search]
+    chosen: NDArray[np.str_]
+    inner: Mapping[str, NDArray[np.float64]]
+    predictions: NDArray[np.float32]
+    design: Design
+    sure: Certainty
+    repeats: Repeats | None
+    counts: bool
+    histories: frozenset[str]
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        names, counts = np.unique(self.chosen, return_counts=True)
+        models = ", ".join(f"{n} {c}" for n, c in zip(names, counts, strict=True))
+        return (
+            f"<{len(self.chosen)} neurons ({models}): held-out correlation {self.sure.mean:.3f} "
+            f"({self.sure.mean_low:.3f} to {self.sure.mean_high:.3f}), "
+            f"{int((self.sure.q <= 0.1).sum())} with q ≤ .1>"
+        )
+
+    @property
+    def observed(self) -> np.ndarray:
+        """`y` (sample, neuron) as it was given."""
+        return next(iter(self.searches.values())).observed
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, np.ndarray]]:
+        """Held-out scores (neuron,) by model and by name."""
+        return {
+            model: {
+                name: np.asarray(values).reshape(len(self.chosen), -1).mean(axis=1)
+                for name, values in found.fits.scores.items()
+            }
+            for model, found in self.searches.items()
+        }
+
+    @property
+    def best(self) -> str:
+        """The model of the best inner score, averaged over neurons for which all have one, each in
+        units of how far the models' scores differ for it."""
+        values = np.stack(list(self.inner.values()))
+        there = np.isfinite(values).all(axis=0)
+        if not there.any():
+            return next(iter(self.inner))
+        values = values[:, there]
+        spread = values.std(axis=0)
+        means = ((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)).mean(axis=1)
+        return list(self.inner)[int(means.argmax())]
+
+    def table(self) -> dict[str, np.ndarray]:
+        """One row a neuron: its model and what was chosen for it, how its fit ended, held-out
+        scores, how sure the correlation is, and its ceilings."""
+        count = len(self.chosen)
+        columns: dict[str, Any] = {"neuron": np.arange(count), "model": self.chosen}
+        every = {model: found.table() for model, found in self.searches.items()}
+        names = dict.fromkeys(n for part in every.values() for n in part)
+        for name in names:
+            if name in ("neuron", "outer") or name.startswith("inner_"):
+                continue
+            columns[name] = _by_model(name, every, self.chosen)
+        columns |= {"low": self.sure.low, "high": self.sure.high, "p": self.sure.p,
+                    "q": self.sure.q}  # fmt: skip
+        if self.repeats is not None:
+            columns |= {
+                "explainable_variance": self.repeats.ceilings.explainable_variance,
+                "explainable_variance_low": self.repeats.low,
+                "explainable_variance_high": self.repeats.high,
+                "ceiling": self.repeats.ceilings.correlation,
+                "normalised_correlation": self.repeats.normalised,
+            }
+        return columns
+
+    def predict(
+        self, x: ArrayLike, y: ArrayLike | None = None, trials: ArrayLike | None = None
+    ) -> np.ndarray:
+        """Each neuron by its model, of new samples (sample, *feature), in the units of `y`.
+
+        Args:
+          x: of a time series, in order: its past is laid out as it was for fitting.
+          y: (sample, neuron) counts, where a chosen model sees a neuron's own past: each sample is
+            predicted from those before it.
+          trials: (sample,) labels; no past reaches over an edge.
+
+        Returns:
+          (sample, neuron)
+
+        Raises:
+          ValueError: a neuron's model needs `y`, and it is not given.
+        """
+        laid = self.design.stimulus(x, trials)
+        made = np.empty((len(laid), len(self.chosen)), np.float32)
+        for name in np.unique(self.chosen):
+            seen = laid
+            if name in self.histories:
+                if y is None:
+                    raise ValueError(f"predict: {name!r} sees a neuron's own past: give y")
+                flat = laid.reshape(len(laid), -1)
+                seen = np.concatenate([flat, self.design.history(y, trials)], axis=1)
+            mine = self.chosen == name
+            made[:, mine] = self.searches[str(name)].predict(seen)[:, mine]
+        return made
+
+    def report(self, folder: str | os.PathLike, title: str | None = None) -> Path:
+        """Writes `report.html`, its figures, `fits.csv` and `summary.json` into `folder`.
+
+        Returns:
+          the path of the page.
+
+        Raises:
+          ImportError: the extra `report` is not installed.
+        """
+        from jaxneuro.encoding.neurons_page import write_page
+
+        return write_page(self, Path(folder), title)
+
+
+def _by_model(name: str, every: Mapping[str, Mapping[str, np.ndarray]], chosen: NDArray) -> Any:
+    """A column of each neuron's own model: NaN, or empty text, where that has none."""
+    kinds = [part[name] for part in every.values() if name in part]
+    text = kinds[0].dtype.kind in "US"
+    made = np.full(len(chosen), "" if text else np.nan, object if text else float)
+    for model, part in every.items():
+        if name in part:
+            mine = chosen == model
+            made[mine] = part[name][mine]
+    return made.astype(str) if text else made

@@ -1,0 +1,140 @@
+"""`encoding.fit_neurons`: what it chooses, how sure it is, and what it refuses."""
+
+import numpy as np
+import pytest
+
+from jaxneuro import axes, encoding
+from jaxneuro.encoding.repeats import by_condition, repeats
+
+pytestmark = pytest.mark.usefixtures("hasty")
+GRID = axes.grid(l2=[1e-3, 1e-1])
+
+
+def _recording(samples: int = 1200, neurons: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """Counts that follow the stimulus three bins late, and fall silent after spikes."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(samples, 4))
+    drive = 0.7 * np.roll(x, 3, axis=0)[:, :neurons]
+    y, refractory = np.zeros((samples, neurons)), np.zeros(neurons)
+    for t in range(samples):
+        y[t] = rng.poisson(np.exp(drive[t] - 1.5 * refractory))
+        refractory = 0.5 * refractory + y[t]
+    return x, y
+
+
+@pytest.fixture(scope="module")
+def found() -> encoding.Neurons:
+    x, y = _recording()
+    y[30:40, 1] = np.nan
+    models = {
+        "plain": encoding.Candidate(encoding.poisson_glm(), GRID),
+        "history": encoding.Candidate(encoding.poisson_glm(), GRID, history=True),
+    }
+    stimulus = np.arange(len(x)) % 100
+    return encoding.fit_neurons(
+        x, y, dt=0.01, stimulus=stimulus, models=models, lags=(0, 3), folds=3, resamples=99
+    )
+
+
+def test_what_the_data_have_is_chosen(found):
+    assert (found.chosen == "history").all() and found.best == "history"
+    table = found.table()
+    assert (table["lags"] == 3).all() and (table["p"] <= 0.05).all()
+    assert ((table["low"] < table["correlation"]) & (table["correlation"] < table["high"])).all()
+    bits = {model: scores["bits_per_spike"] for model, scores in found.scores.items()}
+    assert (bits["history"] > bits["plain"] + 0.05).all()
+    np.testing.assert_array_equal(table["bits_per_spike"], bits["history"])
+
+
+def test_a_shuffled_stimulus_has_no_ceiling(found):
+    assert found.repeats is not None and found.repeats.conditions == 100
+    low, high = found.repeats.low, found.repeats.high
+    assert ((low < 0.05) & (high > -0.05) & (low < high)).all()
+
+
+def test_notes_say_what_was_decided(found):
+    told = " ".join(found.notes)
+    for words in ("counts", "0, 3", "held out (the end of the series)", "100 repeated"):
+        assert words in told
+
+
+def test_new_samples_are_predicted_from_their_past(found):
+    x, y = _recording()
+    every = found.predict(x, y)
+    np.testing.assert_allclose(found.predict(x[:700], y[:700]), every[:700], rtol=1e-5)
+    seen = ~np.isnan(found.predictions).all(axis=1)
+    later = seen & (np.arange(len(x)) > 60)  # what was missing is given here
+    np.testing.assert_allclose(found.predictions[later], every[later], rtol=2e-4)
+    ahead = y.copy()
+    ahead[1000:] += 5
+    np.testing.assert_array_equal(found.predict(x, ahead)[:1001], every[:1001])
+    with pytest.raises(ValueError, match="give y"):
+        found.predict(x)
+
+
+def test_the_page(found, tmp_path):
+    pytest.importorskip("matplotlib")
+    page = found.report(tmp_path).read_text()
+    assert "Ceilings, 100 repeated stimuli" in page and "history" in page
+    assert {p.name for p in tmp_path.glob("*.png")} == {
+        "scores.png", "ceilings.png", "predictions.png"
+    }  # fmt: skip
+
+
+def test_nothing_reaches_over_the_edge_of_a_trial():
+    x, y = _recording(1000)
+    trials = np.arange(1000) // 20
+    model = {"glm": encoding.Candidate(encoding.poisson_glm(), axes.grid(l2=[0.1]), history=True)}
+    found = encoding.fit_neurons(
+        x, y, dt=0.01, trials=trials, models=model, lags=(3,), resamples=19
+    )
+    whole = found.predict(x, y, trials)
+    alone = found.predict(x[500:520], y[500:520])
+    np.testing.assert_allclose(whole[500:520], alone, rtol=1e-5)
+    held = ~np.isnan(found.predictions[:, 0])
+    assert set(np.bincount(trials, held)) == {0, 20}  # whole trials
+
+
+def test_a_reliable_neuron_is_predicted_up_to_its_ceiling():
+    rng = np.random.default_rng(1)
+    images = rng.normal(size=(60, 5))
+    stimulus = np.tile(np.arange(60), 10)
+    signal = images @ rng.normal(size=(5, 2))
+    y = signal[stimulus] + rng.normal(size=(600, 2)) * [1.0, 4.0] * signal.std(axis=0)
+    models = {"ridge": encoding.Candidate(encoding.linear(), GRID)}
+    found = encoding.fit_neurons(images[stimulus], y, stimulus=stimulus, models=models)
+    assert found.repeats is not None
+    held = ~np.isnan(found.predictions[:, 0])
+    assert not set(stimulus[held]) & set(stimulus[~held])
+    truth = np.array([1 / 2, 1 / 17])
+    np.testing.assert_allclose(found.repeats.ceilings.explainable_variance, truth, atol=0.07)
+    assert found.repeats.normalised[0] == pytest.approx(1, abs=0.05)
+    assert ((found.repeats.low < truth) & (truth < found.repeats.high)).all()
+
+
+def test_repeats_are_put_side_by_side():
+    y = np.arange(14.0).reshape(7, 2)
+    told = by_condition(y, np.array(["b", "a", "b", "c", "a", "b", "d"]))
+    np.testing.assert_array_equal(told[0], [[2, 3], [8, 9], [np.nan, np.nan]])
+    np.testing.assert_array_equal(told[1], [[0, 1], [4, 5], [10, 11]])
+    assert repeats(y, y, np.arange(7)) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"x": np.full((90, 2), np.nan)}, "x has values that are NaN"),
+        ({"y": np.ones((80, 2))}, r"y has shape \(80, 2\)"),
+        ({"y": np.full((90, 2), "a")}, "y has dtype"),
+        ({"dt": 0.0}, "dt is 0.0"),
+        ({"trials": np.ones(3)}, r"trials has shape \(3,\)"),
+        ({"stimulus": np.ones((90, 2))}, "stimulus has shape"),
+        ({"lags": (0, 1)}, "give dt"),
+        ({"lags": (-1,), "dt": 0.1}, "lags is"),
+    ],
+)
+def test_bad_input_is_named(changed, words):
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(90, 2)), "y": rng.normal(size=(90, 2)), **changed}
+    with pytest.raises(ValueError, match=words):
+        encoding.fit_neurons(**given)
