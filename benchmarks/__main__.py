@@ -21,6 +21,7 @@ CASES = {
     "glm_search": "glm:search",
     "ridge_cv": "ridge_cv:small",
     "ridge_cv_large": "ridge_cv:large",
+    "banded_ridge": "banded_ridge:case",
     "lasso_path": "lasso_path:case",
     "permutations": "permutations:case",
     "receptive_fields": "receptive_fields:case",

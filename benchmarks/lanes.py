@@ -63,14 +63,18 @@ def _problems(quick: bool):
             stop=jn.Stop(max_steps=30, gradient=0, plateau=0),
         )
 
-    glm = jn.make_fit(
-        jn.models.linear(), jn.losses.poisson, jn.optimizers.lbfgs(), jn.penalties.ridge()
-    )
-    for name, fit, sizes in (
+    problems = (
         ("neuron_mlp, 32→32→1, 256 neurons", network(32), (2000, 32, 256)),
         ("neuron_mlp, 256→128→1, 64 neurons", network(128), (2000, 256, 64)),
-        ("poisson_glm, T=10 000, 200 neurons", glm, (10_000, 40, 200)),
-        ("poisson_glm, T=500, 4 000 neurons", glm, (500, 20, 4000)),
-    ):
+        ("poisson_glm, T=10 000, 200 neurons", _glm(), (10_000, 40, 200)),
+        ("poisson_glm, T=500, 4 000 neurons", _glm(), (500, 20, 4000)),
+    )
+    for name, fit, sizes in problems[::3] if quick else problems:
         inputs, targets = data(*sizes)
         yield name, fit, inputs, [jn.axes.targets(targets)]
+
+
+def _glm() -> jn.Fit:
+    return jn.make_fit(
+        jn.models.linear(), jn.losses.poisson, jn.optimizers.lbfgs(), jn.penalties.ridge()
+    )

@@ -39,8 +39,9 @@ from jaxneuro.fit import Fit, Stop, make_fit
 from jaxneuro.fits import Fits, Selection
 from jaxneuro.inputs import make_inputs, stack_subjects
 from jaxneuro.linear import condense
+from jaxneuro.loading import load
 from jaxneuro.metrics import Score
-from jaxneuro.selection import load, protocol
+from jaxneuro.selection import protocol
 from jaxneuro.types import Axis, Inputs, Model, Status, Warned
 from jaxneuro.version import __version__
 

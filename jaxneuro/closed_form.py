@@ -1,5 +1,15 @@
 """Ridge regression exactly; it lives in `jaxneuro.linear`."""
 
+from jaxneuro.linear.banded import BandedSearch, banded_ridge_search
+from jaxneuro.linear.banded_candidates import dirichlet, simplex
 from jaxneuro.linear.ridge import RidgeSearch, ridge, ridge_search
 
-__all__ = ["RidgeSearch", "ridge", "ridge_search"]
+__all__ = [
+    "BandedSearch",
+    "RidgeSearch",
+    "banded_ridge_search",
+    "dirichlet",
+    "ridge",
+    "ridge_search",
+    "simplex",
+]

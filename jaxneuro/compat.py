@@ -67,10 +67,11 @@ def exported(program: bytes) -> Callable:
 
 
 def compiler_options(platform: str, effort: str) -> dict[str, Any] | None:
-    """How hard XLA is to try for a program that is only weighed, runs once for each fit, or runs
-    all the time. On CPUs, LLVM's level 1 runs as fast as 3 in all our cases and compiles in 0.6 to
-    0.9 of the time; kernels by MLIR compile twice as long as by LLVM's own path, and only loops of
-    tanh gain by them (benchmarks/RESULTS.md, "First runs")."""
+    """How hard XLA is to try: for a program that is only weighed ("weigh"), that runs once for each
+    fit or gains nothing by XLA's own kernels ("once"), or that runs all the time and gains ("run").
+    On CPUs, LLVM's level 1 runs as fast as 3 in all our cases and compiles in 0.6 to 0.9 of the
+    time; kernels by MLIR take twice as long to compile as LLVM's own path (benchmarks/RESULTS.md,
+    "First runs")."""
     if platform != "cpu":
         return None
     chosen = {

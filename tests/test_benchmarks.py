@@ -22,6 +22,7 @@ AGREE = {
     "glm_search": 1e-3,
     "ridge_cv": 1e-4,
     "ridge_cv_large": 1e-4,
+    "banded_ridge": 1e-4,
     "lasso_path": 1e-3,
     "permutations": 1e-6,
     "receptive_fields": 1e-5,

@@ -638,7 +638,9 @@ def test_held_out_scores_are_of_held_out_samples_only() -> None:
     assert np.isnan(run(linear(), make_inputs(x, y[:1].repeat(SAMPLES))).scores["loss"])
 
 
-@pytest.mark.parametrize("name", ["poisson", "poisson_softplus", "bernoulli", "cross_entropy"])
+@pytest.mark.parametrize(
+    "name", ["poisson", "poisson_softplus", "gamma", "bernoulli", "cross_entropy"]
+)
 def test_predict_is_the_response_of_apply(name: str) -> None:
     loss = getattr(losses, name)
     model = models.mlp((3,), 2)

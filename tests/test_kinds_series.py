@@ -11,8 +11,6 @@ import jaxneuro as jn
 from jaxneuro import features, losses, metrics, models, optimizers, penalties
 from jaxneuro.selection import lag_choice
 
-pytestmark = pytest.mark.usefixtures("hasty")
-
 
 def _of_means(loss: losses.Loss, low: int, high: int) -> np.ndarray:
     """Events in 2 × 500 samples, of which so many of each half have one."""
@@ -25,6 +23,7 @@ def _of_means(loss: losses.Loss, low: int, high: int) -> np.ndarray:
 
 RARE = {
     "poisson": (losses.poisson, (4, 6), (300, 450), 2.0),
+    "negative binomial": (losses.negative_binomial(0.5), (4, 6), (300, 450), 2.0),
     "bernoulli": (losses.bernoulli, (4, 6), (220, 280), 2.0),
     "softplus": (losses.poisson_softplus, (4, 6), (300, 450), 2.0),
     "squared": (losses.squared_error, (4, 6), (220, 280), 2.0),
@@ -60,7 +59,7 @@ def test_spikes_in_one_of_many_bins_are_found(tmp_path: Path) -> None:
     found = run("neuron_activity", tmp_path, x=x, y=y, test=test)
     truth = np.mean(metrics.bits_per_spike(y[test], np.exp(log_rate[test])))
     assert set(found["bits_per_spike"]) == set(found["models"]) == {
-        "ridge", "Poisson GLM", "Poisson MLP"
+        "ridge", "Poisson GLM", "Poisson MLP", "each neuron's own"
     }  # fmt: skip
     assert found["bits_per_spike"]["Poisson GLM"] > 0.9 * truth
     assert found["model"] != "ridge"

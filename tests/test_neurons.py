@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+import jaxneuro
 from jaxneuro import axes, encoding
 from jaxneuro.encoding.repeats import by_condition, repeats
 
-pytestmark = pytest.mark.usefixtures("hasty")
 GRID = axes.grid(l2=[1e-3, 1e-1])
 
 
@@ -79,6 +79,24 @@ def test_the_page(found, tmp_path):
     assert {p.name for p in tmp_path.glob("*.png")} == {
         "scores.png", "ceilings.png", "predictions.png"
     }  # fmt: skip
+
+
+def test_what_is_saved_comes_back(found, tmp_path):
+    pytest.importorskip("flatbuffers")
+    path = tmp_path / "neurons.jn"
+    found.save(path)
+    again = jaxneuro.load(path)
+    assert isinstance(again, encoding.Neurons) and again.notes == found.notes
+    assert repr(again) == repr(found) and again.design.lags == found.design.lags
+    ours, theirs = found.table(), again.table()
+    assert ours.keys() == theirs.keys()
+    for name, values in ours.items():
+        np.testing.assert_array_equal(theirs[name], values)
+    x, y = _recording(300)
+    np.testing.assert_array_equal(again.predict(x, y), found.predict(x, y))
+    np.testing.assert_array_equal(again.predictions, found.predictions)
+    assert again.repeats is not None and found.repeats is not None
+    np.testing.assert_array_equal(again.repeats.normalised, found.repeats.normalised)
 
 
 def test_nothing_reaches_over_the_edge_of_a_trial():

@@ -65,25 +65,12 @@ def test_place_cell() -> None:
 
 
 @pytest.mark.slow
-def test_place_cell_through_the_command(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    from experiments import neuron_activity
-
+def test_place_cell_is_predicted_by_the_one_call() -> None:
+    """Without penalty, the last fifth held out: 3.57 bits per spike."""
     place, direction, counts = _place_cell()
-    file = tmp_path / "place_cell.npz"
     test = np.arange(len(counts)) >= 0.8 * len(counts)
     x = np.stack([place, place**2, direction], axis=1)
-    np.savez(file, x=x, y=counts, test=test)
-    options = neuron_activity.Options(data=str(file), out=tmp_path / "out")
-    summary = neuron_activity.main(options)
-    assert summary["bits_per_spike"][summary["model"]] >= 3.4
-
-
-def test_subthalamic_neuron() -> None:
-    found = _recording("10_spikes-1.mat")
-    trials, samples = found["train"].shape
-    move = np.tile(found["t"].ravel() >= 0, trials)
-    direction = np.repeat(found["direction"].ravel(), samples)
-    x = np.stack([move, direction], axis=1).astype(float)
-    coefficients, _ = _fitted(x, found["train"].ravel().astype(float))
-    np.testing.assert_allclose(np.exp(coefficients), [0.048667, 1.410678, 0.601091], atol=1e-3)
+    glm = jn.encoding.Candidate(jn.encoding.poisson_glm(), jn.axes.grid(l2=[1e-6, 1e-3]))
+    found = jn.encoding.fit_neurons(x, counts, test=test, models={"glm": glm}, folds=2)
+    assert found.counts and found.scores["glm"]["bits_per_spike"][0] == pytest.approx(3.57, abs=0.1)
+    assert found.sure.p[0] <= 0.01

@@ -28,6 +28,7 @@ FAMILIES = {
     "poisson": (losses.poisson, sm.families.Poisson()),
     "bernoulli": (losses.bernoulli, sm.families.Binomial()),
     "gaussian": (losses.squared_error, sm.families.Gaussian()),
+    "gamma": (losses.gamma, sm.families.Gamma(sm.families.links.Log())),
 }
 
 
@@ -44,6 +45,8 @@ def recording(family="gaussian", seed=0):
     eta = x @ rng.normal(0, 0.4, (FEATURES, TARGETS))
     if family == "poisson":
         y = rng.poisson(np.exp(eta)).astype(float)
+    elif family == "gamma":
+        y = np.exp(eta) * rng.gamma(3, 0.1, eta.shape)
     elif family == "bernoulli":
         y = (rng.random(eta.shape) < 1 / (1 + np.exp(-eta))).astype(float)
     else:

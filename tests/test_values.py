@@ -113,6 +113,21 @@ MAKERS: dict[str, dict[str, Callable[[], Any]]] = {
         "other groups": lambda: penalties.group_lasso(GROUPS[::-1]),
         "where": lambda: penalties.group_lasso(GROUPS, where=readouts),
     },
+    "banded_ridge": {
+        "": lambda: penalties.banded_ridge(GROUPS),
+        "numbers": lambda: penalties.banded_ridge(GROUPS, dict.fromkeys("abcd", 0.1)),
+        "names": lambda: penalties.banded_ridge(GROUPS, dict.fromkeys("abcd", "l2")),
+        "other groups": lambda: penalties.banded_ridge(GROUPS[::-1]),
+        "where": lambda: penalties.banded_ridge(GROUPS, where=readouts),
+    },
+    "sparse_group_lasso": {
+        "": lambda: penalties.sparse_group_lasso(GROUPS),
+        "number": lambda: penalties.sparse_group_lasso(GROUPS, 0.1),
+        "share": lambda: penalties.sparse_group_lasso(GROUPS, share=0.1),
+        "share by name": lambda: penalties.sparse_group_lasso(GROUPS, share="share"),
+        "other groups": lambda: penalties.sparse_group_lasso(GROUPS[::-1]),
+        "where": lambda: penalties.sparse_group_lasso(GROUPS, where=readouts),
+    },
     "smooth_lasso": {
         "": penalties.smooth_lasso,
         "number": lambda: penalties.smooth_lasso(0.1),
@@ -358,7 +373,7 @@ def test_models_start_as_their_flax_twins_do(model: Model, flax: nn.Module) -> N
 def numbers(part: Any) -> list[np.ndarray]:
     """What a part computes from fixed inputs."""
     x = np.random.default_rng(0).standard_normal((3, 4, 6)).astype(np.float32)
-    hyper = {"l1": 0.3, "l2": 0.3, "smooth": 0.3}
+    hyper = dict.fromkeys(["l1", "l2", "smooth", "share", *(f"l2_{g}" for g in "abcd")], 0.3)
 
     def compute(x):
         model = part if isinstance(part, Model) else models.mlp((12,), 2)

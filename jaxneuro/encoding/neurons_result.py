@@ -150,6 +150,16 @@ class Neurons:
 
         return write_page(self, Path(folder), title)
 
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes all of this into one file, for `jaxneuro.load`, as `Search.save` does.
+
+        Raises:
+          OSError: it cannot be written.
+        """
+        from jaxneuro.encoding.neurons_saved import save
+
+        save(self, Path(path))
+
 
 def _by_model(name: str, every: Mapping[str, Mapping[str, np.ndarray]], chosen: NDArray) -> Any:
     """A column of each neuron's own model: NaN, or empty text, where that has none."""

@@ -15,6 +15,7 @@ from jax.extend.core import Literal
 from jaxneuro.engine.lane import trace_step
 from jaxneuro.engine.programs import Weight, program_key
 from jaxneuro.engine.recent import Recent
+from jaxneuro.engine.work import flops_of, inner_of
 from jaxneuro.fit import Fit
 from jaxneuro.types import Inputs
 
@@ -71,7 +72,7 @@ def _weigh(jaxpr: Any, batched: Sequence[bool]) -> tuple[int, float]:
 
     def walk(jaxpr: Any) -> None:
         for eqn in jaxpr.eqns:
-            inner = _inner(eqn)
+            inner = inner_of(eqn)
             if eqn.primitive.name in _INLINED and inner:
                 body = inner[0]
                 for mine, theirs in zip(body.invars, eqn.invars, strict=False):
@@ -85,7 +86,7 @@ def _weigh(jaxpr: Any, batched: Sequence[bool]) -> tuple[int, float]:
                 for var in eqn.outvars:
                     numbers[var] = None
                 continue
-            inside, flops = 0, _flops(eqn)
+            inside, flops = 0, flops_of(eqn)
             for body in inner:
                 each = [True] * len(body.invars)
                 more_bytes, more_flops = _weigh(body, each)
@@ -131,29 +132,6 @@ def _most_alive(ops: Sequence[_Op], sizes: Sequence[int]) -> int:
         alive += change[time]
         most = max(most, alive + more)
     return most
-
-
-def _inner(eqn: Any) -> list[Any]:
-    """The programs inside an equation: of a call, a loop, a branch."""
-    found = []
-    for value in eqn.params.values():
-        for part in value if isinstance(value, tuple | list) else (value,):
-            part = getattr(part, "jaxpr", part)
-            if hasattr(part, "eqns"):
-                found.append(part)
-    return found
-
-
-def _flops(eqn: Any) -> float:
-    made = sum(math.prod(v.aval.shape) for v in eqn.outvars if hasattr(v.aval, "shape"))
-    if eqn.primitive.name == "dot_general":
-        (contracted, _), _ = eqn.params["dimension_numbers"]
-        return 2.0 * made * math.prod(eqn.invars[0].aval.shape[i] for i in contracted)
-    if eqn.primitive.name == "conv_general_dilated":
-        kernel = eqn.invars[1].aval.shape
-        features = kernel[eqn.params["dimension_numbers"].rhs_spec[0]]
-        return 2.0 * made * math.prod(kernel) / max(features, 1)
-    return float(made)
 
 
 def _bytes(aval: Any) -> int:

@@ -21,6 +21,7 @@ from jaxneuro.engine import stages
 from jaxneuro.engine.lane import Lane, make_lane, pack, shape_of, unpack
 from jaxneuro.engine.recent import Recent
 from jaxneuro.engine.stages import Lanes
+from jaxneuro.engine.work import is_special
 from jaxneuro.fit import Fit
 from jaxneuro.types import Device, Inputs
 
@@ -134,20 +135,29 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
         flags=blanks.active,
         count=_sized((), jnp.int32, whole),
     )
-    programs = {"advance": _lower_advance(lane, given, mesh)}
-    in_turn = False
-    if not only_advance:
-        programs["finish"] = _lower_finish(lane, given, mesh)
-        programs["start"], in_turn = _lower_start(lane, given, mesh, lanes)
-    _refuse_lapack([p for name, p in programs.items() if name != "start" or not in_turn], devices)
-    effort = {"advance": "weigh" if only_advance else "run", "start": "once", "finish": "once"}
+    platform = devices[0].platform
+    # XLA compiles outside the interpreter's lock: each program as soon as it is lowered, the one
+    # that takes longest first.
+    with ThreadPoolExecutor() as pool:
 
-    def compiled(name: str) -> Any:
-        options = compat.compiler_options(devices[0].platform, effort[name])
-        return programs[name].compile(compiler_options=options)
+        def compiled(program: Any, effort: str) -> Any:
+            return pool.submit(_compile, program, platform, effort)
 
-    with ThreadPoolExecutor() as pool:  # XLA compiles outside the interpreter's lock
-        built = dict(zip(programs, pool.map(compiled, programs), strict=True))
+        traced = _trace_advance(lane, given, mesh)
+        steps = "run" if is_special(traced.jaxpr.jaxpr) else "once"
+        lowered = traced.lower()
+        _refuse_lapack(lowered, devices)
+        built = {"advance": compiled(lowered, "weigh" if only_advance else steps)}
+        in_turn = False
+        if not only_advance:
+            lowered, in_turn = _lower_start(lane, given, mesh, lanes)
+            if not in_turn:
+                _refuse_lapack(lowered, devices)
+            built["start"] = compiled(lowered, "once")
+            lowered = _lower_finish(lane, given, mesh)
+            _refuse_lapack(lowered, devices)
+            built["finish"] = compiled(lowered, "once")
+    built = {name: program.result() for name, program in built.items()}
 
     def blank() -> Lanes:
         return jax.device_put(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), blanks), split)
@@ -169,12 +179,16 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
     )
 
 
-def _lower_advance(lane: Lane, given: _Shapes, mesh: Any) -> Any:
+def _compile(program: Any, platform: str, effort: str) -> Any:
+    return program.compile(compiler_options=compat.compiler_options(platform, effort))
+
+
+def _trace_advance(lane: Lane, given: _Shapes, mesh: Any) -> Any:
     whole, split = PartitionSpec(), PartitionSpec("lane")
     mapped = compat.per_device(
         partial(stages.advance, lane), mesh, (whole, split, whole), (split, split, split)
     )
-    return jax.jit(mapped, donate_argnums=1).lower(given.shared[0], given.lanes, given.count)
+    return jax.jit(mapped, donate_argnums=1).trace(given.shared[0], given.lanes, given.count)
 
 
 def _lower_finish(lane: Lane, given: _Shapes, mesh: Any) -> Any:
@@ -197,8 +211,8 @@ def _lower_start(lane: Lane, given: _Shapes, mesh: Any, lanes: int) -> tuple[Any
     return jax.jit(partial(stages.start, lane)).lower(*shared, *_parts(by_lane, lanes)), True
 
 
-def _refuse_lapack(programs: Sequence[Any], devices: Sequence[Device]) -> None:
-    if any(_calls_lapack(program, devices) for program in programs):
+def _refuse_lapack(program: Any, devices: Sequence[Device]) -> None:
+    if _calls_lapack(program, devices):
         raise ValueError(
             "a step of this model, loss or axis calls LAPACK (a decomposition or a solver), "
             "and XLA can wait for ever when several CPU devices do so: use "

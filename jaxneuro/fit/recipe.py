@@ -94,7 +94,7 @@ def make_recipe(
     if precondition and rough:
         raise ValueError(
             "make_fit: precondition=True goes with smooth penalties: a proximal step is taken in "
-            "the model's own parameters"
+            "the model's own parameters (along principal axes it is no soft threshold)"
         )
     if relative and loss.curvature is None:
         raise ValueError("make_fit: relative=True needs a loss whose curvature is known "

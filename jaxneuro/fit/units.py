@@ -81,7 +81,8 @@ def average(loss: Loss, y: Array, weight: Array, classes: int) -> Array:
     found = _mean(y, weight)
     if loss.equivariant:
         return found
-    least = 0.5 / total
+    none = jnp.zeros((), found.dtype)  # where it cannot be, a small mean is no lack of counts
+    least = jnp.where(loss.valid(none), 0.5 / total, jnp.finfo(found.dtype).tiny)
     return jnp.clip(found, least, loss.most - least) if loss.most else jnp.maximum(found, least)
 
 

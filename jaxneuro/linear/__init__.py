@@ -1,6 +1,18 @@
 """Linear models exactly: closed forms, and condensed samples."""
 
+from jaxneuro.linear.banded import BandedSearch, banded_ridge_search
+from jaxneuro.linear.banded_candidates import dirichlet, simplex
 from jaxneuro.linear.condense import Condensed, condense
 from jaxneuro.linear.ridge import RidgeSearch, ridge, ridge_search
 
-__all__ = ["Condensed", "RidgeSearch", "condense", "ridge", "ridge_search"]
+__all__ = [
+    "BandedSearch",
+    "Condensed",
+    "RidgeSearch",
+    "banded_ridge_search",
+    "condense",
+    "dirichlet",
+    "ridge",
+    "ridge_search",
+    "simplex",
+]

@@ -153,12 +153,11 @@ def _waves(rows: int) -> np.ndarray:
 def _check(fit: Fit, inputs: Inputs) -> None:
     """By trial: the model is affine in x, the loss quadratic in its prediction."""
     rng = np.random.default_rng(0)
-    x = jnp.asarray(rng.normal(size=(3, *inputs.x.shape[1:])), jnp.float32)
-    x = jnp.concatenate([x[:2], x[:2].sum(axis=0, keepdims=True), 0 * x[:1]])
-    params = fit.model.init(jax.random.key(0), x[:1])
-    leaves, structure = jax.tree.flatten(params)
-    leaves = [jnp.asarray(rng.normal(size=a.shape), a.dtype) for a in leaves]
-    a, b, sum_, zero = np.asarray(fit.model.apply(jax.tree.unflatten(structure, leaves), x))
+    x = rng.normal(size=(2, *inputs.x.shape[1:]))
+    x = np.stack([x[0], x[1], x[0] + x[1], 0 * x[0]]).astype(np.float32)
+    params = jax.eval_shape(lambda: fit.model.init(jax.random.key(0), jnp.asarray(x[:1])))
+    params = jax.tree.map(lambda a: rng.normal(size=a.shape).astype(a.dtype), params)
+    a, b, sum_, zero = np.asarray(jax.jit(fit.model.apply)(params, x))
     if np.abs(a + b - sum_ - zero).max() > 1e-3 * np.abs([a, b, sum_, zero]).max():
         raise ValueError("condense: the model is not linear in x; condensed samples have only the "
                          "same means and covariances")  # fmt: skip
@@ -167,7 +166,8 @@ def _check(fit: Fit, inputs: Inputs) -> None:
         return fit.loss(prediction, jnp.asarray([1.0, 0.0, 3.0])).sum()
 
     try:
-        slopes = [np.asarray(jax.grad(loss)(jnp.asarray([p, p, p]))) for p in (-1.0, 0.5, 2.0)]
+        points = np.float32([[-1.0] * 3, [0.5] * 3, [2.0] * 3])
+        slopes = np.asarray(jax.jit(jax.vmap(jax.grad(loss)))(points))
         straight = np.allclose(slopes[1] - slopes[0], slopes[2] - slopes[1], rtol=1e-4, atol=1e-5)
         straight &= np.allclose(np.diff(slopes[0]), np.diff(slopes[1]), rtol=1e-4, atol=1e-5)
     except (TypeError, ValueError, IndexError):  # of class labels

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,23 @@ from jaxneuro.types import Axis, Closed, Origin
 from jaxneuro.version import __version__
 
 _FORMAT = 1
-_PROGRAM, _MANIFEST, _KIND = "predict.stablehlo", "manifest.json", "jaxneuro result"
+KIND = "jaxneuro result"
+_PROGRAM, _MANIFEST = "predict.stablehlo", "manifest.json"
 _PLAIN = ("status", "warning", "steps", "loss", "gradient_norm", "rows")
 _COSTS = ("lanes", "compile_seconds", "run_seconds", "useful")
 _ORIGINS = ("x_origin", "y_origin")
 
 Arrays = dict[str, np.ndarray]
+Texts = dict[str, bytes]
 
 
 def save(found: Search, path: Path) -> None:
     """See `Search.save`."""
+    archive.write(path, *packed(found))
+
+
+def packed(found: Search) -> tuple[Arrays, Texts]:
+    """All that is kept of a result, by the names of its entries."""
     arrays: Arrays = {
         "predictions": found.predictions,
         "observed": found.observed,
@@ -41,9 +49,6 @@ def save(found: Search, path: Path) -> None:
     }
     program, facts = program_of(found.fits, found.inputs)
     manifest = {
-        "kind": _KIND,
-        "format": _FORMAT,
-        "versions": {"jaxneuro": __version__, "jax": jax.__version__, "numpy": np.__version__},
         "score": found.score,
         "outer": list(found.splits.names),
         "repeats": dict(found.repeats),
@@ -52,8 +57,31 @@ def save(found: Search, path: Path) -> None:
         "inner": found.inner and _keep_fits("inner", found.inner, arrays),
         "selection": found.selection and _keep_selection(found.selection, arrays),
     }
-    text = json.dumps(manifest, indent=1, allow_nan=False).encode()
-    archive.write(path, arrays, {_MANIFEST: text, _PROGRAM: program})
+    return arrays, {_MANIFEST: manifest_of(KIND, manifest), _PROGRAM: program}
+
+
+def manifest_of(kind: str, facts: dict[str, Any]) -> bytes:
+    """A manifest in JSON: what this is, by which versions, and `facts`."""
+    versions = {"jaxneuro": __version__, "jax": jax.__version__, "numpy": np.__version__}
+    whole = {"kind": kind, "format": _FORMAT, "versions": versions, **facts}
+    return json.dumps(whole, indent=1, allow_nan=False).encode()
+
+
+def facts_of(path: str | os.PathLike, texts: Texts, kinds: Sequence[str]) -> dict[str, Any]:
+    """The manifest, of one of `kinds`.
+
+    Raises:
+      LoadError: it has none, or is of a later version.
+    """
+    manifest = json.loads(texts.get(_MANIFEST, b"{}"))
+    if manifest.get("kind") not in kinds:
+        raise LoadError(f"{path} is no result of jaxneuro: it has no manifest of one")
+    if manifest["format"] > _FORMAT:
+        raise LoadError(
+            f"{path} was written by jaxneuro {manifest['versions']['jaxneuro']}, in a later format "
+            f"than this version ({__version__}) reads: update it"
+        )
+    return manifest
 
 
 def load(path: str | os.PathLike) -> Search:
@@ -65,14 +93,11 @@ def load(path: str | os.PathLike) -> Search:
       LoadError: it is damaged, no result of jaxneuro, or of a later version.
     """
     arrays, texts = archive.read(Path(path))
-    manifest = json.loads(texts.get(_MANIFEST, b"{}"))
-    if manifest.get("kind") != _KIND:
-        raise LoadError(f"{path} is no result of jaxneuro: it has no manifest of one")
-    if manifest["format"] > _FORMAT:
-        raise LoadError(
-            f"{path} was written by jaxneuro {manifest['versions']['jaxneuro']}, in a later format "
-            f"than this version ({__version__}) reads: update it"
-        )
+    return unpacked(arrays, texts, facts_of(path, texts, [KIND]))
+
+
+def unpacked(arrays: Arrays, texts: Texts, manifest: dict[str, Any]) -> Search:
+    """The result that `packed` took apart."""
     fit = fit_of(texts[_PROGRAM], manifest["predict"])
     inner, selection = manifest["inner"], manifest["selection"]
     return Search(

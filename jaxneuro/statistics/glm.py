@@ -1,7 +1,8 @@
 """Standard errors, intervals and information criteria of generalised linear models, many at once.
 
 At the maximum of the likelihood, estimates scatter about the truth by the inverse of the Fisher
-information, I = Σ w c(μ) x xᵀ over samples, where c is the curvature of the loss in the prediction.
+information, I = Σ w c(μ) x xᵀ over samples, where c is the curvature of the loss in the prediction
+that is expected at that mean.
 All of it is in float64 on the host: the products of many features leave float32.
 """
 
@@ -47,8 +48,10 @@ class Wald(NamedTuple):
       kernel: (*axes, feature), or (*axes, feature, output) of several outputs.
       bias: (*axes) or (*axes, output), as all that follow.
       dispersion: Pearson's χ² over its degrees of freedom: above 1 for counts that vary more than
-        Poisson's; of squared errors the variance of the noise.
-      log_likelihood: with all constants; NaN for losses whose constants are not known here.
+        the loss supposes; of squared errors the variance of the noise, of `losses.gamma` φ.
+      log_likelihood: with all constants, of squared errors at the likeliest variance, of
+        `losses.gamma` at the dispersion; NaN for losses whose constants are not known
+        (`Loss.normaliser`).
       aic, bic: of Akaike and Schwarz, without a parameter for the dispersion, as statsmodels.
       samples: the sum of weights.
     """
@@ -77,11 +80,14 @@ def wald(
     not the truth. Fits of few samples for their features say nothing reliable here.
 
     Args:
-      fits: of a linear model and a loss with a known curvature: Poisson, Bernoulli, squared errors.
+      fits: of a linear model and a loss with a known curvature: Poisson, negative binomial,
+        Bernoulli, gamma, squared errors.
       inputs: those that were fitted.
       sandwich: errors that hold although the variance is not as the loss supposes (White 1980,
-        Econometrica 48:817, HC0), for independent samples.
-      dispersion: of the plain errors. None: 1 for counts and outcomes of 0 and 1, else estimated.
+        Econometrica 48:817, HC0), for independent samples; by the observed information, which
+        where the link is not canonical is not the expected one.
+      dispersion: of the plain errors. None: that of the loss, 1 for counts and outcomes of 0 and
+        1, else estimated.
       level: of the intervals.
 
     Raises:
@@ -93,8 +99,8 @@ def wald(
         raise ValueError("wald: the curvature of this loss is not known, or it is of class labels")
     if loss.equivariant:  # of any factor, so that the dispersion is the variance
         loss = losses.half_squared_error
-    if dispersion is None and loss.valid in (losses.poisson.valid, losses.bernoulli.valid):
-        dispersion = 1.0
+    if dispersion is None:
+        dispersion = loss.dispersion
     coefficients = np.concatenate([kernel, bias[..., None]], axis=2)
     errors, others = np.full(coefficients.shape, np.nan), np.full((5, *bias.shape), np.nan)
     tail: tuple[int, ...] = bias.shape[1:]
@@ -111,7 +117,7 @@ def wald(
     return Wald(
         _coefficients(kernel, errors[:, :-1], edge, (*shape, kernel.shape[1], *tail)),
         _coefficients(bias, errors[:, -1], edge, (*shape, *tail)),
-        *(values.reshape(*shape, *tail) for values in others),
+        *(values.reshape((*shape, *tail)) for values in others),
     )
 
 

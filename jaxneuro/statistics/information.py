@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from math import lgamma
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxneuro import losses
 from jaxneuro.losses import Loss
 from jaxneuro.statistics.arrays import Floats
 
@@ -65,25 +64,26 @@ def fit_errors(
     weight, y = np.where(there, weight, 0), np.where(there, y, 0)
     with jax.enable_x64(True):
         found = _moments(loss, standard @ design.x.T, y)
-        mean, slope, curvature, score, value = (np.asarray(a, np.float64) for a in found)
+        mean, slope, curvature, score, bend, value = (np.asarray(a, np.float64) for a in found)
     varies = np.abs(design.x[:, :-1]).max(axis=0) > 0
     seen = np.concatenate([seen & varies, np.ones((len(y), 1), bool)], axis=1)
     samples, size = weight.sum(axis=1), seen.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         pearson = np.where(weight > 0, weight * (y - mean) ** 2 * curvature / slope**2, 0)
         spread = pearson.sum(axis=1) / np.where(samples > size, samples - size, np.nan)
-        curved, squares = (np.where(weight > 0, weight * a, 0) for a in (curvature, score**2))
+        curved = bend if sandwich else curvature
+        curved, squares = (np.where(weight > 0, weight * a, 0) for a in (curved, score**2))
         covariance = _inverse(_products(design.x, curved), seen)
+        scale = spread if dispersion is None else np.full(len(y), dispersion)
         if sandwich:
             covariance = covariance @ _products(design.x, squares) @ covariance
         else:
-            scale = spread if dispersion is None else np.full(len(y), dispersion)
             covariance = covariance * scale[:, None, None]
         back = np.append(-design.mean / design.scale, 1) * seen  # the bias, of standard ones
         variance = np.diagonal(covariance, axis1=1, axis2=2).copy()
         variance[:, -1] = np.einsum("ni,nij,nj->n", back, covariance, back)
         errors = np.sqrt(np.maximum(variance, 0)) / np.append(design.scale, 1)
-        likelihood = _log_likelihood(loss, y, mean, value, weight)
+        likelihood = _log_likelihood(loss, y, mean, value, weight, scale)
         bic = np.log(samples) * size - 2 * likelihood
     others = np.stack([spread, likelihood, 2 * size - 2 * likelihood, bic, samples])
     return np.where(seen, errors, np.nan), others
@@ -102,11 +102,13 @@ def _products(x: Floats, weight: Floats) -> Floats:
 
 @partial(jax.jit, static_argnums=0)
 def _moments(loss: Loss, prediction: Any, y: Any) -> tuple:
-    """The mean, its slope in the prediction; curvature, slope and value of the loss."""
-    mean, slope = jax.jvp(loss.response, (prediction,), (jnp.ones_like(prediction),))
-    score = jax.grad(lambda p: loss(p, y).sum())(prediction)
+    """The mean, its slope in the prediction; curvature that is expected of the loss, its slope,
+    its curvature at these `y`, and its value."""
+    one = jnp.ones_like(prediction)
+    mean, slope = jax.jvp(loss.response, (prediction,), (one,))
     curvature = loss.curvature(mean) if loss.curvature is not None else mean
-    return mean, slope, curvature, score, loss(prediction, y)
+    score, bend = jax.jvp(jax.grad(lambda p: loss(p, y).sum()), (prediction,), (one,))
+    return mean, slope, curvature, score, bend, loss(prediction, y)
 
 
 def _inverse(information: Floats, seen: NDArray[np.bool_]) -> Floats:
@@ -120,17 +122,22 @@ def _inverse(information: Floats, seen: NDArray[np.bool_]) -> Floats:
     return np.where(sound[:, None, None], np.where(both, inverse, 0), np.nan)
 
 
-def _log_likelihood(loss: Loss, y, mean, value, weight) -> Floats:
-    """(fit,) with constants; NaN where they are not known."""
+def _log_likelihood(loss: Loss, y, mean, value, weight, dispersion) -> Floats:
+    """(fit,) with constants; NaN where they are not known. Gaussian ones are at the variance that
+    is likeliest, those of other losses without a dispersion of their own at the one given."""
     samples = weight.sum(axis=1)
-    if loss.equivariant:  # Gaussian, at the variance that is likeliest
-        variance = (weight * (y - mean) ** 2).sum(axis=1) / samples
-        return -samples / 2 * (np.log(2 * np.pi * variance) + 1)
-    total = -np.where(weight > 0, weight * value, 0).sum(axis=1)
-    if loss.elementwise is losses.bernoulli.elementwise:
-        return total
-    if loss.elementwise in (losses.poisson.elementwise, losses.poisson_softplus.elementwise):
-        kinds, place = np.unique(y, return_inverse=True)
-        constant = np.array([lgamma(k + 1) for k in kinds])[place].reshape(y.shape)
-        return total - (weight * constant).sum(axis=1)
-    return np.full(samples.shape, np.nan)
+    if loss.normaliser is None:
+        return np.full(samples.shape, np.nan)
+    if loss.dispersion is not None:
+        dispersion = np.full(samples.shape, loss.dispersion)
+    elif loss.equivariant:
+        dispersion = (weight * (y - mean) ** 2).sum(axis=1) / samples
+    with jax.enable_x64(True):
+        found = _normalisers(loss.normaliser, y, dispersion[:, None])
+    each = value / dispersion[:, None] + np.asarray(found, np.float64)
+    return -np.where(weight > 0, weight * each, 0).sum(axis=1)
+
+
+@partial(jax.jit, static_argnums=0)
+def _normalisers(normaliser: Callable, y: Any, dispersion: Any) -> Any:
+    return normaliser(y, dispersion)

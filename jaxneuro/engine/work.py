@@ -1,0 +1,59 @@
+"""The work of a traced program: products, and functions that take XLA's own kernels."""
+
+import math
+from typing import Any
+
+_SPECIAL = frozenset({
+    "exp", "exp2", "expm1", "log", "log1p", "tanh", "logistic", "erf", "erfc", "erf_inv", "lgamma",
+    "digamma", "pow", "sin", "cos", "tan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh",
+    "cbrt",
+})  # fmt: skip
+_PRICE = 200  # operations of products that take as long as one such function by LLVM's own path
+
+
+def is_special(jaxpr: Any) -> bool:
+    """Whether exponentials, logarithms and the like are a large part of a program's work. XLA's own
+    kernels for CPUs run these up to twice as fast, and nothing else; they take twice as long to
+    compile (benchmarks/RESULTS.md, "First runs")."""
+    products, special = _counted(jaxpr)
+    return _PRICE * special > products
+
+
+def _counted(jaxpr: Any) -> tuple[float, float]:
+    """Operations of products, and how many values special functions make; loops count once."""
+    products = special = 0.0
+    for eqn in jaxpr.eqns:
+        name = eqn.primitive.name
+        if name in ("dot_general", "conv_general_dilated"):
+            products += flops_of(eqn)
+        elif name in _SPECIAL:
+            special += flops_of(eqn)
+        for body in inner_of(eqn):
+            more_products, more_special = _counted(body)
+            products, special = products + more_products, special + more_special
+    return products, special
+
+
+def inner_of(eqn: Any) -> list[Any]:
+    """The programs inside an equation: of a call, a loop, a branch."""
+    found = []
+    for value in eqn.params.values():
+        for part in value if isinstance(value, tuple | list) else (value,):
+            part = getattr(part, "jaxpr", part)
+            if hasattr(part, "eqns"):
+                found.append(part)
+    return found
+
+
+def flops_of(eqn: Any) -> float:
+    """Floating point operations of an equation: of anything but a product, one for each number
+    that it makes."""
+    made = sum(math.prod(v.aval.shape) for v in eqn.outvars if hasattr(v.aval, "shape"))
+    if eqn.primitive.name == "dot_general":
+        (contracted, _), _ = eqn.params["dimension_numbers"]
+        return 2.0 * made * math.prod(eqn.invars[0].aval.shape[i] for i in contracted)
+    if eqn.primitive.name == "conv_general_dilated":
+        kernel = eqn.invars[1].aval.shape
+        features = kernel[eqn.params["dimension_numbers"].rhs_spec[0]]
+        return 2.0 * made * math.prod(kernel) / max(features, 1)
+    return float(made)

@@ -1,0 +1,24 @@
+"""Any result that jaxneuro saved, by what its manifest says that it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jaxneuro.encoding import Neurons, neurons_saved
+from jaxneuro.selection import Search, archive, saved
+
+
+def load(path: str | os.PathLike) -> Search | Neurons:
+    """What `Search.save` or `Neurons.save` wrote: tables, scores, choices, parameters and
+    predictions as they were, and `predict` of new samples, without the code of the models.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      LoadError: it is damaged, no result of jaxneuro, or of a later version.
+    """
+    arrays, texts = archive.read(Path(path))
+    facts = saved.facts_of(path, texts, [saved.KIND, neurons_saved.KIND])
+    if facts["kind"] == saved.KIND:
+        return saved.unpacked(arrays, texts, facts)
+    return neurons_saved.unpacked(path, arrays, texts, facts)
