@@ -9,7 +9,7 @@ import pytest
 from scipy.special import xlogy
 
 import jaxneuro as jn
-from jaxneuro import losses, models, optimizers
+from jaxneuro import losses, models, optimizers, statistics
 
 loadmat = pytest.importorskip("scipy.io").loadmat
 FIT = jn.make_fit(
@@ -62,6 +62,17 @@ def test_place_cell() -> None:
         found = _fitted(np.stack(columns[:size], axis=1), counts)
         np.testing.assert_allclose(found[0], coefficients, atol=1e-3)
         assert found[1] == pytest.approx(aic, abs=0.01)
+
+
+def test_time_rescaling_gives_the_published_verdicts() -> None:
+    place, direction, counts = _place_cell()
+    columns = np.stack([place, place**2, direction], axis=1)
+    verdicts = []
+    for size in (2, 3):
+        coefficients, _ = _fitted(columns[:, :size], counts)
+        rate = np.exp(coefficients[0] + columns[:, :size] @ coefficients[1:])
+        verdicts.append(bool(statistics.time_rescaling(counts, rate).passes))
+    assert verdicts == [False, True]
 
 
 @pytest.mark.slow

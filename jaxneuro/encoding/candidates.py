@@ -44,5 +44,6 @@ def candidates(counts: bool, series: bool, quick: bool = False) -> dict[str, Can
         "Poisson MLP": Candidate(poisson_mlp((16,), steps), deep, lags=False),
     }
     if series:
-        made["Poisson GLM, history"] = Candidate(poisson_glm(), strong, history=True)
+        few = axes.grid(l2=[1e-3, 1e-2, 1e-1, 1.0])  # of a design that is many times as wide
+        made["Poisson GLM, history"] = Candidate(poisson_glm(), few, lags=False, history=True)
     return made

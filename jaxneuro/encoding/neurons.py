@@ -23,6 +23,7 @@ from jaxneuro.statistics import certainty
 
 _LAGS = (0, 5, 10)  # samples of the past, where nobody says
 _MOST_NUMBERS = 400_000_000  # in a design of lags: 1.6 GB
+_MOST_SEEN = 5_000_000  # samples × features × neurons of a perceptron
 _MOST_HISTORIES = 100  # neurons whose histories share one design
 _WORK = 1e9  # numbers that resampling may look at
 
@@ -59,7 +60,7 @@ def fit_neurons(
       stimulus: (sample,) labels of what was shown: where it was repeated, ceilings are given. In
         data without `dt`, folds then keep all repeats of a stimulus together.
       test: (sample,) bool, the held-out part as the data's authors chose it; None: a fifth.
-      models: by name; None: `candidates`.
+      models: by name; None: `candidates`, without the perceptron where data are many.
       lags: in samples, to choose among; None: 0, 5 and 10.
       folds: inner ones.
       resamples: of the intervals and p-values, fewer of large recordings.
@@ -73,6 +74,8 @@ def fit_neurons(
     known = dict(models if models is not None else candidates(given.counts, given.series))
     notes = [_kind(given)]
     design = _design(given, known, lags, notes)
+    if models is None:
+        _leave_out(known, given, design, notes)
     splits = _folds(given, design, test, folds, seed, notes)
     searches = {
         name: _search(name, model, design, given, splits, seed, progress, notes)
@@ -115,6 +118,19 @@ def _design(
         histories = []
     choices = _lags(given, lags, notes)
     return make_design(given.x, given.y, choices, max(*choices, 10) if histories else 0)
+
+
+def _leave_out(
+    known: dict[str, Candidate], given: Given, design: Design, notes: list[str]
+) -> None:
+    """Perceptrons that would take more than about half a minute, unless asked for."""
+    seen = given.x.size * (max(design.lags) + 1) * given.y.shape[1]
+    for name in [name for name in known if "MLP" in name] if seen > _MOST_SEEN else []:
+        del known[name]
+        notes.append(
+            f"{name} was left out: of so much data it would take long. Give it by `models`, from "
+            "`candidates`."
+        )
 
 
 def _folds(

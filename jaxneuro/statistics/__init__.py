@@ -27,6 +27,7 @@ from jaxneuro.statistics.comparison import Comparison, CorrectedT, corrected_t, 
 from jaxneuro.statistics.glm import Coefficients, Wald, wald
 from jaxneuro.statistics.intervals import Interval, interval
 from jaxneuro.statistics.partition import Partition, Subsets, partition, split_r2, subsets
+from jaxneuro.statistics.rescaling import TimeRescaling, time_rescaling
 from jaxneuro.statistics.sequential import Sequential, sequential
 from jaxneuro.statistics.significance import (
     Significance,
@@ -46,6 +47,7 @@ __all__ = [
     "Interval",
     "Partition",
     "Sequential",
+    "TimeRescaling",
     "Significance",
     "Subsets",
     "Wald",
@@ -68,6 +70,7 @@ __all__ = [
     "p_values",
     "partition",
     "sequential",
+    "time_rescaling",
     "sign_flip",
     "split_r2",
     "subsets",
