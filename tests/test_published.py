@@ -76,6 +76,7 @@ def test_time_rescaling_gives_the_published_verdicts() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::jaxneuro.selection.Leakage")  # at rest, places repeat
 def test_place_cell_is_predicted_by_the_one_call() -> None:
     """Without penalty, the last fifth held out: 3.57 bits per spike."""
     place, direction, counts = _place_cell()

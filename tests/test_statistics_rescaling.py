@@ -29,14 +29,14 @@ def test_p_of_the_true_rate_is_uniform_and_of_another_small() -> None:
     assert stats.kstest(found.p, "uniform").pvalue > 0.01
     assert 0.9 < found.passes.mean() < 0.99
     flat = time_rescaling(counts, np.full_like(rate, 0.02))
-    assert flat.passes.mean() < 0.3 and np.median(flat.p) < 0.01
+    assert flat.passes.mean() < 0.5 and np.median(flat.p) < 0.05
 
 
 def test_history_in_the_rate_is_allowed() -> None:
     rng = np.random.default_rng(2)
     counts, rate = np.zeros((2, 20_000))
     for t in range(20_000):
-        rate[t] = 0.05 if not counts[max(0, t - 5) : t].any() else 0.001
+        rate[t] = 0.02 if not counts[max(0, t - 40) : t].any() else 0.001
         counts[t] = rng.random() < rate[t]
     assert time_rescaling(counts, rate).p > 0.05
     without = np.full_like(rate, counts.mean())

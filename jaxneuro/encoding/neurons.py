@@ -120,9 +120,7 @@ def _design(
     return make_design(given.x, given.y, choices, max(*choices, 10) if histories else 0)
 
 
-def _leave_out(
-    known: dict[str, Candidate], given: Given, design: Design, notes: list[str]
-) -> None:
+def _leave_out(known: dict[str, Candidate], given: Given, design: Design, notes: list[str]) -> None:
     """Perceptrons that would take more than about half a minute, unless asked for."""
     seen = given.x.size * (max(design.lags) + 1) * given.y.shape[1]
     for name in [name for name in known if "MLP" in name] if seen > _MOST_SEEN else []:

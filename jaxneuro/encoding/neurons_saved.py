@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from jaxneuro.metrics.ceilings import Ceilings
 from jaxneuro.selection import archive, saved
 from jaxneuro.statistics import Certainty
 
+T = TypeVar("T")
 KIND = "jaxneuro neurons"
 _MANIFEST = "manifest.json"
 _MEANS = ("mean", "mean_low", "mean_high", "mean_p")
@@ -54,18 +56,15 @@ def unpacked(path: Any, arrays: saved.Arrays, texts: saved.Texts, facts: dict) -
     """What `save` wrote, of the manifest `facts`."""
     searches = {}
     for i, name in enumerate(facts["models"]):
-        own, words = (
-            {n.removeprefix(f"{i}/"): v for n, v in part.items() if n.startswith(f"{i}/")}
-            for part in (arrays, texts)
-        )
+        own, words = _under(f"{i}/", arrays), _under(f"{i}/", texts)
         searches[name] = saved.unpacked(own, words, saved.facts_of(path, words, [saved.KIND]))
     sure: dict[str, Any] = {name: arrays[f"sure/{name}"] for name in Certainty._fields}
     sure |= {name: float(sure[name]) for name in _MEANS}
     repeated = None
     if facts["conditions"] is not None:
         told = Ceilings(*(arrays[f"ceilings/{name}"] for name in Ceilings._fields))
-        rest = (arrays[f"repeats/{name}"] for name in ("low", "high", "normalised"))
-        repeated = Repeats(told, *rest, facts["conditions"])
+        low, high, near = (arrays[f"repeats/{name}"] for name in ("low", "high", "normalised"))
+        repeated = Repeats(told, low, high, near, facts["conditions"])
     design = Design(tuple(facts["lags"]), arrays["middle"], facts["window"], arrays["mean"])
     return Neurons(
         searches=searches,
@@ -79,3 +78,7 @@ def unpacked(path: Any, arrays: saved.Arrays, texts: saved.Texts, facts: dict) -
         histories=frozenset(facts["histories"]),
         notes=tuple(facts["notes"]),
     )
+
+
+def _under(folder: str, entries: Mapping[str, T]) -> dict[str, T]:
+    return {n.removeprefix(folder): v for n, v in entries.items() if n.startswith(folder)}

@@ -166,7 +166,7 @@ def _check(fit: Fit, inputs: Inputs) -> None:
         return fit.loss(prediction, jnp.asarray([1.0, 0.0, 3.0])).sum()
 
     try:
-        points = np.float32([[-1.0] * 3, [0.5] * 3, [2.0] * 3])
+        points = np.array([[-1.0] * 3, [0.5] * 3, [2.0] * 3], np.float32)
         slopes = np.asarray(jax.jit(jax.vmap(jax.grad(loss)))(points))
         straight = np.allclose(slopes[1] - slopes[0], slopes[2] - slopes[1], rtol=1e-4, atol=1e-5)
         straight &= np.allclose(np.diff(slopes[0]), np.diff(slopes[1]), rtol=1e-4, atol=1e-5)

@@ -39,7 +39,8 @@ def time_rescaling(counts: ArrayLike, rate: ArrayLike) -> TimeRescaling:
     included. Trials may stand one after the other: the integral goes on over their edges.
 
     A spike lies at the end of its bin, several at even parts of it: bins must be so short that
-    hardly any holds two, and a rate of more than about .1 a bin is found wanting for its bins alone.
+    hardly any holds two. With n spikes, expected counts above about 1 / √n a bin are found wanting
+    for the width of the bins alone.
     What a model was fitted to it passes a little too easily; use held-out samples where they
     suffice.
 
