@@ -25,13 +25,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def hasty(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Programs compiled in a third of the time: the same HLO, hardly optimised by LLVM. Modules
-    whose subject is bits that other processes make too are marked `as_shipped`."""
-    if request.node.get_closest_marker("as_shipped"):
-        yield
-        return
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[None]:
+    """Programs compiled in a third of the time, and slower in running: for modules of many small
+    fits whose subject is neither a fit's bits nor its speed."""
     import jax
     from numerics import HASTY
 

@@ -15,7 +15,7 @@ from jaxneuro.linear.banded import banded_ridge_search
 from jaxneuro.linear.banded_candidates import dirichlet, simplex
 
 BANDED = importlib.import_module("jaxneuro.linear.banded")
-pytestmark = pytest.mark.usefixtures("small_blocks")
+pytestmark = pytest.mark.usefixtures("hasty", "small_blocks")
 L2 = np.array([0.01, 5.0, 0.3])
 CANDIDATES = np.array([[1, 1, 1], [3, 0, 1], [0.1, 0.5, 2], [0, 1, 0.0]])
 

@@ -24,8 +24,6 @@ from jaxneuro.engine import programs, results
 from jaxneuro.engine.results import Results
 from jaxneuro.engine.store import Store, StoreError, StoreWriteError
 
-pytestmark = pytest.mark.as_shipped
-
 RUN = {"fit": "poisson", "lanes": 4, "rows": "0f" * 32, "axes": [["target", 8]]}
 SPLITS = splits.nested(splits.k_fold(97, 2), lambda train: splits.k_fold(len(train), 2, seed=1))
 

@@ -20,8 +20,6 @@ from jaxneuro import (
 )
 from jaxneuro.splits import Splits
 
-pytestmark = pytest.mark.as_shipped
-
 SAMPLES, FEATURES, FOLDS = 400, 5, 4
 SCORES = {
     "r2": metrics.r2,

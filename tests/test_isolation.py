@@ -26,8 +26,6 @@ from jaxneuro import Status, Warned, axes, fit_many
 from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.results import Results
 
-pytestmark = pytest.mark.as_shipped
-
 GRID = len(STRENGTHS)
 every_pair = pytest.mark.parametrize("name", PAIRS)
 

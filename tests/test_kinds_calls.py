@@ -24,6 +24,8 @@ from experiments.runs import command_line
 from jaxneuro import axes, encoding, features, losses, models, optimizers, penalties
 from jaxneuro.engine.results import Results
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 # Axes that change x, and their arrays
 
 

@@ -12,6 +12,8 @@ import jaxneuro as jn
 from experiments.runs import choose
 from jaxneuro import axes, encoding, losses, metrics, models, optimizers, penalties, splits
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 
 def test_the_model_is_chosen_by_what_suits_the_data() -> None:
     def of(scores, sign):

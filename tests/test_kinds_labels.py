@@ -11,6 +11,8 @@ from jobs import NAMES, regions, run, told, told_of_groups
 from experiments import brain_areas
 from jaxneuro import areas
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 
 @pytest.fixture(scope="module")
 def areas_of_plain(tmp_path_factory) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from sklearn.linear_model import Ridge
 import jaxneuro as jn
 from jaxneuro import axes, encoding, splits
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 # Missing values, constants
 
 

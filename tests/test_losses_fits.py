@@ -20,6 +20,8 @@ from jaxneuro import (
     statistics,
 )
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 SAMPLES, FEATURES, ALPHA = 80, 3, 0.6
 LOSSES = {"negative_binomial": losses.negative_binomial(ALPHA), "gamma": losses.gamma}
 FAMILIES = {

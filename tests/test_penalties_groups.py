@@ -23,6 +23,8 @@ from jaxneuro import (
     penalties,
 )
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 SAMPLES, FEATURES = 60, 6
 BANDS = np.array(["words", "motion", "words", "motion", "motion", "tone"])
 EXACT = Stop(max_steps=2000, gradient=1e-9, plateau=0)

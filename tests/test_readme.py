@@ -4,11 +4,8 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import jaxneuro as jn
-
-pytestmark = pytest.mark.as_shipped
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 

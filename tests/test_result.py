@@ -14,8 +14,6 @@ from jaxneuro.inputs import stack_subjects
 from jaxneuro.selection import LoadError, Search, archive, load
 from tests.helpers import python
 
-pytestmark = pytest.mark.as_shipped
-
 SAMPLES, NEURONS = 90, 3
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(SAMPLES, 4))

@@ -130,12 +130,17 @@ def _score_name(fit: Fit, score: str | None) -> str:
 
 
 def edges(selection: Selection) -> str:
-    """How many choices lie at an edge of their grid, in words; empty if none does."""
+    """How many choices lie at an edge of their grid, in words; empty if none does. A least of 0 is
+    no edge: there is no weaker strength, and no shorter lag."""
     told = []
     total = int((~np.isnan(selection.score)).sum())
     for name, counts in selection.at_edges().items():
         sides = zip(("least", "greatest"), counts, selection.limits[name], strict=True)
-        parts = [f"{n} lie at the {side} ({limit:g})" for side, n, limit in sides if n]
+        parts = [
+            f"{n} lie at the {side} ({limit:g})"
+            for side, n, limit in sides
+            if n and not (side == "least" and limit == 0)
+        ]
         if parts:
             told.append(f"of {total} choices of {name}, {' and '.join(parts)}")
     return "; ".join(told)
