@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import jax
 import numpy as np
 
-from benchmarks.peers import find
+from benchmarks.peers import find, himalaya_backends
 from benchmarks.timing import Case, Contestant, difference_where_run
 from jaxneuro import splits
 from jaxneuro.linear.banded import banded_ridge_search
@@ -49,13 +48,11 @@ def case(quick: bool) -> Case:
     contestants = [Contestant("jaxneuro", ours)]
     solver, module = find("himalaya.ridge"), find("himalaya.backend")
     if solver is not None and module is not None:
-        with_torch = "torch_cuda" if jax.default_backend() == "gpu" else "torch"
-        backends = ["numpy"] + ([with_torch] if find("torch") is not None else [])
         fitted = samples * (1 - 1 / folds)
         blocks = [x[:, band == which] for which in range(bands)]
         contestants += [
             _himalaya(solver, module, backend, blocks, y, candidates, l2 * fitted, split, answers)
-            for backend in backends
+            for backend in himalaya_backends()
         ]
     return Case(
         name="banded_ridge",

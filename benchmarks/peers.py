@@ -29,6 +29,12 @@ def find_torch() -> Any:
     return torch
 
 
+def himalaya_backends() -> list[str]:
+    """NumPy's, and PyTorch's where it is installed: on the GPU where JAX runs on one."""
+    with_torch = "torch_cuda" if jax.default_backend() == "gpu" else "torch"
+    return ["numpy"] + ([with_torch] if find("torch") is not None else [])
+
+
 def places(splits: Splits) -> list[tuple[np.ndarray, np.ndarray]]:
     """The folds as scikit-learn's `cv` takes them: places of the train and of the test samples."""
     return [

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.peers import find
+from benchmarks.peers import find, himalaya_backends
 from benchmarks.timing import Case, Contestant
 from jaxneuro import closed_form, splits
 
@@ -43,15 +43,13 @@ def _case(name: str, samples: int, features: int, targets: int) -> Case:
     contestants = [Contestant("jaxneuro", ours)]
     ridge, module = find("himalaya.ridge"), find("himalaya.backend")
     if ridge is not None and module is not None:
-        with_torch = "torch_cuda" if jax.default_backend() == "gpu" else "torch"
-        backends = ["numpy"] + ([with_torch] if find("torch") is not None else [])
         contestants += [
             Contestant(
                 f"himalaya RidgeCV, {backend}",
                 _himalaya(ridge, partial(module.set_backend, backend), x, y, alphas, folds),
                 compiles=False,
             )
-            for backend in backends
+            for backend in himalaya_backends()
         ]
     if find("sklearn") is not None:
         contestants.append(_sklearn(x, y, alphas, folds, 4))

@@ -40,7 +40,8 @@ def _run(part: Part, file: str, seed: int, quick: bool, common: dict[str, Any]) 
     for name, search in found.searches.items():
         part.add(name, search)
     part.notes += found.notes
-    own = {name: _own(found, name) for name in next(iter(found.scores.values()))}
+    rows = found.table()
+    own = {name: rows[name] for name in next(iter(found.scores.values()))}
     every = {**found.scores, OWN: own}
     models = {
         model: mean_defined(scores["correlation"], "neuron", part)
@@ -81,12 +82,6 @@ def _run(part: Part, file: str, seed: int, quick: bool, common: dict[str, Any]) 
         models=models,
         **common,
     )
-
-
-def _own(found: encoding.Neurons, name: str) -> np.ndarray:
-    """(neuron,) the held-out score of each neuron's chosen model."""
-    neurons = np.arange(len(found.chosen))
-    return np.array([found.scores[m][name][i] for m, i in zip(found.chosen, neurons, strict=True)])
 
 
 def _mean(values: np.ndarray) -> float:

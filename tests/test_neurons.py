@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Lasso
 
 import jaxneuro
 from jaxneuro import axes, encoding
@@ -156,3 +157,16 @@ def test_bad_input_is_named(changed, words):
     given = {"x": rng.normal(size=(90, 2)), "y": rng.normal(size=(90, 2)), **changed}
     with pytest.raises(ValueError, match=words):
         encoding.fit_neurons(**given)
+
+
+def test_the_lasso_is_that_of_sklearn():
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(200, 6)) * np.arange(1, 7), rng.normal(size=(200, 2))
+    y[:, 0] += x[:, 2]
+    y = (y - y.mean(axis=0)) / y.std(axis=0)
+    inputs = jaxneuro.make_inputs(x, y, hyper={"l1": 0.05})
+    found = jaxneuro.fit_many(encoding.lasso(), inputs, [axes.targets(2)])
+    wanted = Lasso(alpha=0.05).fit((x - x.mean(axis=0)) / x.std(axis=0), y)
+    kernel = np.squeeze(found.params["readout"]["kernel"])
+    np.testing.assert_allclose(kernel * x.std(axis=0), wanted.coef_, atol=2e-3)
+    assert (np.abs(wanted.coef_) < 1e-9).any()

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from jaxneuro.linear.banded_errors import Dual, Part, Primal, search
 from jaxneuro.linear.banded_refit import refit
+from jaxneuro.linear.checks import checked
 from jaxneuro.linear.columns import centred, groups, precision, rounded
 from jaxneuro.splits import Splits
 
@@ -79,7 +80,7 @@ def banded_ridge_search(
     Raises:
       ValueError: bad shapes or values, or a fold without samples to fit or to score.
     """
-    x, y, train, test, l2 = _checked(x, y, splits, l2)
+    x, y, train, test, l2 = checked("banded_ridge_search", x, y, splits, l2)
     names, band, candidates = _checked_bands(x.shape[1:], bands, candidates)
     x = x.reshape(len(x), -1)
     used = (train | test).any(axis=0)
@@ -167,27 +168,6 @@ def _design(x: np.ndarray, band: np.ndarray, train: np.ndarray) -> Primal | Dual
         parts = [jnp.asarray(x[:, band == which]) for which in range(band.max() + 1)]
         grams = jnp.stack([part @ part.T for part in parts])
     return Dual(jnp.asarray(x), jnp.asarray(band), grams)
-
-
-def _checked(x, y, splits: Splits, l2) -> tuple[np.ndarray, ...]:
-    """x, y, both parts of the splits as bool (fold, sample), and l2 float64."""
-    x, y, l2 = np.asarray(x), np.asarray(y), np.asarray(l2, np.float64)
-    if x.dtype.kind not in "biuf" or y.dtype.kind not in "biuf":
-        raise ValueError(f"banded_ridge_search: x ({x.dtype}) and y ({y.dtype}) must be numbers")
-    if x.ndim < 2 or 0 in x.shape:
-        raise ValueError(f"banded_ridge_search: x {x.shape} must be (sample, *feature), not empty")
-    if y.ndim != 2 or len(y) != len(x):
-        raise ValueError(
-            f"banded_ridge_search: y {y.shape} must be (sample, target), x has {len(x)}"
-        )
-    if l2.ndim != 1 or not l2.size or not (l2 > 0).all():
-        raise ValueError("banded_ridge_search: l2 must be a list of penalties above 0")
-    train, test = np.asarray(splits.train) > 0, np.asarray(splits.test) > 0
-    if train.shape[1] != len(x):
-        raise ValueError(f"banded_ridge_search: splits of {train.shape[1]} samples, x has {len(x)}")
-    if not (train.any(axis=1) & test.any(axis=1)).all():
-        raise ValueError("banded_ridge_search: a fold has no samples to fit, or none to score")
-    return x, y, train, test, l2
 
 
 def _checked_bands(shape, bands, candidates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxneuro.linear.checks import checked
 from jaxneuro.linear.columns import centred, groups, precision, rounded
 from jaxneuro.splits import Splits
 from jaxneuro.types import Array
@@ -99,7 +100,8 @@ def ridge_search(x: ArrayLike, y: ArrayLike, splits: Splits, l2: ArrayLike) -> R
     Raises:
       ValueError: bad shapes or values, or a fold without samples to fit or to score.
     """
-    x, y, train, test, l2 = _checked(x, y, splits, l2)
+    x, y, train, test, l2 = checked("ridge_search", x, y, splits, l2)
+    x = x.reshape(len(x), -1)
     used = (train | test).any(axis=0)
     if not used.all():
         x, y, train, test = x[used], y[used], train[:, used], test[:, used]
@@ -125,25 +127,6 @@ def ridge_search(x: ArrayLike, y: ArrayLike, splits: Splits, l2: ArrayLike) -> R
             kernel[:, columns], bias[columns] = slope * (unit / unit_x), level * unit
     bias += targets.mean - features.mean @ kernel
     return RidgeSearch(best, kernel, bias, errors[np.argsort(order)])
-
-
-def _checked(x, y, splits: Splits, l2) -> tuple[np.ndarray, ...]:
-    """x (sample, feature), y, both parts of the splits as bool (fold, sample), and l2 float64."""
-    x, y, l2 = np.asarray(x), np.asarray(y), np.asarray(l2, np.float64)
-    if x.dtype.kind not in "biuf" or y.dtype.kind not in "biuf":
-        raise ValueError(f"ridge_search: x ({x.dtype}) and y ({y.dtype}) must be numbers")
-    if x.ndim < 2 or 0 in x.shape:
-        raise ValueError(f"ridge_search: x {x.shape} must be (sample, *feature), and not empty")
-    if y.ndim != 2 or len(y) != len(x):
-        raise ValueError(f"ridge_search: y {y.shape} must be (sample, target), x has {len(x)}")
-    if l2.ndim != 1 or not l2.size or not (l2 > 0).all():
-        raise ValueError("ridge_search: l2 must be a list of penalties above 0")
-    train, test = np.asarray(splits.train) > 0, np.asarray(splits.test) > 0
-    if train.shape[1] != len(x):
-        raise ValueError(f"ridge_search: splits of {train.shape[1]} samples, x has {len(x)}")
-    if not (train.any(axis=1) & test.any(axis=1)).all():
-        raise ValueError("ridge_search: a fold has no samples to fit, or none to score")
-    return x.reshape(len(x), -1), y, train, test, l2
 
 
 def _search(x: Array, y: Array, train, test, seen: np.ndarray, l2: np.ndarray):
