@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import table
 from benchmarks.__main__ import CASES
+from benchmarks.peers import find
 from benchmarks.timing import Case, measure
 
 # How far apart the answers may be, in each case's own measure.
@@ -43,7 +44,9 @@ def test_case(name):
     assert records and all(r["case"] == name and r["seconds"] > 0 for r in records)
     assert all(math.isfinite(r["quality"]) for r in records)
     if name in AGREE:
-        assert records[0]["implementation"].startswith("jaxneuro") and len(records) > 1
+        alone = name == "banded_ridge" and find("himalaya") is None  # its only peer
+        assert records[0]["implementation"].startswith("jaxneuro")
+        assert len(records) > 1 or alone
         assert all(r["quality"] <= AGREE[name] for r in records[1:]), records
     if name == "poisson_glm":
         assert records[0]["quality"] <= 1e-5
