@@ -7,6 +7,7 @@ import optax
 import pytest
 from helpers import assert_same_bits
 from jax.tree_util import Partial
+from scipy import stats
 
 from jaxneuro import (
     Axis,
@@ -22,6 +23,7 @@ from jaxneuro import (
     splits,
     stack_subjects,
 )
+from jaxneuro.axes import resampling
 from jaxneuro.engine import lane, programs
 
 SAMPLES, FEATURES, TARGETS = 40, 3, 4
@@ -256,6 +258,27 @@ def test_permutations_may_bring_any_sample_anywhere():
     made = np.asarray(chosen(axes.permutations(400), inputs).y)[1:, :, 0]
     here = (made == np.asarray(inputs.y)[5, 0]).sum(axis=0)
     assert (here > 0).all() and here.max() < 30  # 10 expected at each of 40 places
+
+
+def test_every_order_is_as_likely():
+    inputs = make_inputs(np.zeros((5, 1)), np.arange(5.0), weight=[1, 1, 0, 1, 1], held_out=0.0)
+    made = np.asarray(chosen(axes.permutations(4800, seed=2), inputs).y)[1:]
+    orders, counts = np.unique(made, axis=0, return_counts=True)
+    assert (orders[:, 2] == 2).all() and len(orders) == 24  # of four; the fifth is never used
+    assert stats.chisquare(counts).pvalue > 0.001
+
+
+def test_equal_draws_are_told_apart_by_a_coin():
+    bits, width = np.array([1, 1, 4, 7, 7, 7], np.uint32), 3  # drawn beside the place
+    drawn = jnp.asarray(bits << width | np.arange(6, dtype=np.uint32))
+    coins = jax.random.bits(jax.random.key(0), (4000,))
+    made = np.asarray(jax.vmap(lambda coin: resampling._untied(drawn, width, coin))(coins))
+    np.testing.assert_array_equal(made >> width, np.broadcast_to(bits, made.shape))
+    place = made & (2**width - 1)
+    np.testing.assert_array_equal(np.sort(place, axis=1), np.tile(np.arange(6), (4000, 1)))
+    assert (place[:, 2] == 2).all()
+    for first, second in ((0, 1), (3, 4)):
+        assert abs((place[:, first] == second).mean() - 0.5) < 0.04
 
 
 @pytest.mark.parametrize("size", [1, 2, 256, 300, 70_000])

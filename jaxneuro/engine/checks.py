@@ -13,6 +13,8 @@ import numpy as np
 
 from jaxneuro import origin
 from jaxneuro.engine.lane import select_row, selects_of
+from jaxneuro.engine.programs import program_key
+from jaxneuro.engine.recent import Recent
 from jaxneuro.engine.store import fingerprint
 from jaxneuro.fit import Fit
 from jaxneuro.losses import Loss
@@ -20,6 +22,7 @@ from jaxneuro.sizes import grown
 from jaxneuro.types import Axis, Inputs
 
 _MOST = 2**22  # values of y that are looked at together
+_passed = Recent(256)  # what goes together, by its functions and shapes
 
 
 def check_axes(inputs: Inputs, axes: Sequence[Axis], one_x: bool = False) -> Inputs:
@@ -68,7 +71,11 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
       ValueError: names the field, the place and the value.
     """
     first = check_axes(inputs, [axis for axis in axes if axis.outer])
-    check_axes(first, [axis for axis in axes if not axis.outer], one_x=fit.precondition)
+    inner = [axis for axis in axes if not axis.outer]
+    key = program_key(fit, first, selects_of(inner))
+    if key not in _passed:
+        check_axes(first, inner, one_x=fit.precondition)
+        _passed[key] = None
     _check_origins(fit, inputs)
     y = np.asarray(inputs.y)
     loss = fit.loss
