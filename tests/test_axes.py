@@ -262,7 +262,7 @@ def test_permutations_may_bring_any_sample_anywhere():
 
 def test_every_order_is_as_likely():
     weight = np.array([1, 1, 0, 1, 1])
-    inputs = make_inputs(np.zeros((5, 1)), np.arange(5.0), weight, np.zeros(5))
+    inputs = make_inputs(np.zeros((5, 1)), np.arange(5.0), weight=weight, held_out=np.zeros(5))
     made = np.asarray(chosen(axes.permutations(4800, seed=2), inputs).y)[1:]
     orders, counts = np.unique(made, axis=0, return_counts=True)
     assert (orders[:, 2] == 2).all() and len(orders) == 24  # of four; the fifth is never used
