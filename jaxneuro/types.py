@@ -41,12 +41,15 @@ class Model(NamedTuple):
       readout: path in `params` to the last dense layer `{kernel, bias}`, whose output is the
         prediction, so that a fit can start its bias at the best constant and fold the units of
         `y` into it. None: the model has no such layer.
+      train: `(params, x, key) -> prediction` while it is fitted, where that is random (dropout);
+        `apply` is then what is scored. None: `apply` is what is fitted.
     """
 
     init: Callable[[Array, Array], Params]
     apply: Callable[[Params, Array], Array]
     first_layer: tuple[str, ...] | None = None
     readout: tuple[str, ...] | None = None
+    train: Callable[[Params, Array, Array], Array] | None = None
 
 
 class Moments(NamedTuple):

@@ -107,7 +107,8 @@ def make_fit(
         best one (of Poisson counts their mean, of squared error 1, over the outputs), so that with
         `standardise` a strength means the same for a neuron of 0.1 and of 100 spikes a second.
       batch: samples a step, drawn anew from those with weight, spread evenly over the recording;
-        None for all. With it only the step limit ends a fit, and the last parameters are kept.
+        None for all. With it only the step limit ends a fit, and the last parameters are kept;
+        likewise with a model that is random in training (`Model.train`), but for early stopping.
 
     Raises:
       ValueError: for stopping rules or models that cannot go together.
@@ -204,7 +205,7 @@ def _step(recipe: Recipe, inputs: Inputs, state: FitState) -> FitState:
     params = objective.natural(recipe, state.params, frame, inputs)
 
     def smooth(params):
-        return objective.value(recipe, params, frame, inputs)
+        return objective.value(recipe, params, frame, inputs, state.progress.steps)
 
     (smooth_value, judged), gradient = jax.value_and_grad(smooth, has_aux=True)(params)
     if recipe.rough:
@@ -225,7 +226,7 @@ def _step(recipe: Recipe, inputs: Inputs, state: FitState) -> FitState:
             "grad": gradient,
         }
     rank = judged if recipe.stop.patience else value
-    progress, better = judge(recipe.stop, state.progress, value, norm, rank, bool(recipe.batch))
+    progress, better = judge(recipe.stop, state.progress, value, norm, rank, recipe.random)
     updates, optimizer = build_optimizer(recipe, hyper).update(
         gradient, state.optimizer, state.params, value=smooth_value, **extra
     )

@@ -17,6 +17,8 @@ from jaxneuro.fit.recipe import Recipe
 from jaxneuro.losses import Loss, mean_loss
 from jaxneuro.types import Array, Inputs, Moments, Params
 
+_TRAINING = 2**31 - 1  # apart from the numbers of steps, by which minibatches are drawn
+
 
 class Frame(NamedTuple):
     """What a fit has measured of its own samples before it starts; constant from then on.
@@ -38,6 +40,14 @@ def output(recipe: Recipe, params: Params, x: Array) -> Array:
     """The model's prediction, never in less than float32 (TF32 is the default of recent GPUs)."""
     with jax.default_matmul_precision("highest"):
         return recipe.model.apply(params, x)
+
+
+def _drawn(recipe: Recipe, params: Params, inputs: Inputs, step: Array) -> Array:
+    """`output` of a model that is random while it is fitted."""
+    assert recipe.model.train is not None
+    key = jax.random.fold_in(jax.random.fold_in(inputs.key, _TRAINING), step)
+    with jax.default_matmul_precision("highest"):
+        return recipe.model.train(params, inputs.x, key)
 
 
 def align(prediction: Array, y: Array, loss: Loss) -> Array:
@@ -107,15 +117,27 @@ def prox(
     return params
 
 
-def value(recipe: Recipe, params: Params, frame: Frame, inputs: Inputs) -> tuple[Array, Array]:
-    """The smooth objective at natural parameters, and what early stopping judges by."""
+def value(
+    recipe: Recipe, params: Params, frame: Frame, inputs: Inputs, step: Array
+) -> tuple[Array, Array]:
+    """The smooth objective at natural parameters, and what early stopping judges by.
+
+    Args:
+      recipe, params, frame, inputs: of the fit.
+      step: () its number, by which a random model draws.
+    """
     scale = scaling.ablate(frame.scaling, inputs.features)
     y = units.standard(inputs.y, frame.units)
-    prediction = align(output(recipe, raw(recipe, params, scale), inputs.x), y, recipe.loss)
+    whole = raw(recipe, params, scale)
+    exact = recipe.model.train is None
+    made = output(recipe, whole, inputs.x) if exact else _drawn(recipe, whole, inputs, step)
+    prediction = align(made, y, recipe.loss)
     found = mean_loss(recipe.loss, prediction, y, inputs.weight)
     found = found + penalty(recipe, params, frame, inputs.hyper)
     if not recipe.stop.patience:
         return found, found
+    if not exact:
+        prediction = align(output(recipe, whole, inputs.x), y, recipe.loss)
     judged = jax.lax.stop_gradient(prediction)
     return found, mean_loss(recipe.loss, judged, y, inputs.validation)
 

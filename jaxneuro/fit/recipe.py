@@ -43,6 +43,11 @@ class Recipe(NamedTuple):
         """Whether `y` is fitted about its mean: where loss and readout allow it."""
         return self.loss.equivariant and self.model.readout is not None
 
+    @property
+    def random(self) -> bool:
+        """Whether the objective differs from step to step, so that its values judge nothing."""
+        return self.batch is not None or self.model.train is not None
+
 
 def make_recipe(
     model: Model,

@@ -84,7 +84,7 @@ def begin(bad: Array, dtype) -> Progress:
 
 
 def judge(
-    stop: Stop, was: Progress, value: Array, norm: Array, rank: Array, batch: bool = False
+    stop: Stop, was: Progress, value: Array, norm: Array, rank: Array, random: bool = False
 ) -> tuple[Progress, Array]:
     """The progress after one evaluation, and whether its parameters are the ones to keep.
 
@@ -93,7 +93,8 @@ def judge(
       was: the progress before.
       value, norm: objective and gradient norm at the point evaluated.
       rank: what the best is judged by: the validation loss with patience, else `value`.
-      batch: the objective is a minibatch's, which judges nothing: only the step limit ends it.
+      random: the objective is of a minibatch or with dropout, and judges nothing: only the step
+        limit ends the fit, or early stopping by an exact `rank`.
     """
     finite = jnp.isfinite(value) & jnp.isfinite(norm)
     starts = finite & jnp.isinf(was.first_loss)
@@ -102,23 +103,23 @@ def judge(
 
     converged = finite & (norm <= stop.gradient * first_gradient)
     better = finite & (rank < was.best_rank)
-    if batch:
-        converged, better = jnp.zeros((), bool), finite
+    if random:
+        converged, better = jnp.zeros((), bool), better if stop.patience else finite
     # Objectives that differ by rounding are equal: the smaller gradient is nearer.
     level = was.best_rank + _ROUNDING * jnp.finfo(value.dtype).eps * jnp.abs(was.best_rank)
     nearer = finite & (rank <= level) & (norm < was.best_gradient)
-    kept = better if stop.patience or batch else better | converged | nearer
+    kept = better if stop.patience or random else better | converged | nearer
     fell = finite & (value < was.reference - stop.least_fall * jnp.abs(was.reference))
     fell |= finite & jnp.isinf(was.reference)
     since_reference = jnp.where(fell, 0, was.since_reference + 1)
     since_best = jnp.where(better, 0, was.since_best + 1)
     nonfinite = jnp.where(finite, 0, was.nonfinite + 1)
 
-    plateau = finite & (since_reference >= stop.plateau) & bool(stop.plateau and not batch)
+    plateau = finite & (since_reference >= stop.plateau) & bool(stop.plateau and not random)
     early = finite & (since_best >= stop.patience) & bool(stop.patience)
     limit = was.steps >= stop.max_steps
     # Never below the start and now above it is no fit at all, whatever rule ended it.
-    rose = finite & (value > first_loss + _RISEN * jnp.abs(first_loss)) & (not batch)
+    rose = finite & (value > first_loss + _RISEN * jnp.abs(first_loss)) & (not random)
     rose &= jnp.minimum(was.reference, value) >= first_loss
     status = jnp.select(
         [converged, nonfinite >= _LOST_AFTER, early, (plateau | limit) & rose, plateau, limit],

@@ -1,6 +1,6 @@
 """Flax modules become `Model(init, apply)`, equal where the modules are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -14,6 +14,7 @@ def from_linen(
     module: nn.Module,
     first_layer: tuple[str, ...] | None = None,
     readout: tuple[str, ...] | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> Model:
     """A Flax linen module `x (sample, *feature) -> (sample,)` or `(sample, output)`.
 
@@ -27,6 +28,9 @@ def from_linen(
         one does, so that `make_fit(standardise=True)` can be used.
       readout: path in `params` of the last dense layer `{kernel, bias}`, whose output is the
         prediction, if one is.
+      training: arguments by name that `__call__` takes while the module is fitted, such as
+        `{"train": True}`, where it is random then; `self.make_rng("dropout")`, and `nn.Dropout`,
+        draw anew at each step.
 
     Raises:
       TypeError: a path is no tuple of names.
@@ -38,6 +42,7 @@ def from_linen(
         apply=Closed(_linen_apply, (part,)),
         first_layer=_path("from_linen: first_layer", first_layer),
         readout=_path("from_linen: readout", readout),
+        train=Closed(_linen_train, (part, tuple(sorted(training.items())))) if training else None,
     )
 
 
@@ -55,6 +60,10 @@ def _linen_init(part: Any, key: Array, x: Array) -> Params:
 
 def _linen_apply(part: Any, params: Params, x: Array) -> Array:
     return held(part).apply({"params": params}, x)
+
+
+def _linen_train(part: Any, training: tuple, params: Params, x: Array, key: Array) -> Array:
+    return held(part).apply({"params": params}, x, **dict(training), rngs={"dropout": key})
 
 
 def from_nnx(
@@ -90,7 +99,8 @@ def _nnx_init(part: Any, key: Array, x: Array) -> Params:
     if nnx.to_pure_dict(others):
         raise ValueError(
             "from_nnx: the module keeps state beside nnx.Param; a fit is a pure function "
-            "of its parameters: use layers without state (LayerNorm, not BatchNorm)"
+            "of its parameters: use layers without state (LayerNorm, not BatchNorm), and for "
+            "dropout a linen module (from_linen(..., training=))"
         )
     return nnx.to_pure_dict(params)
 
