@@ -45,19 +45,27 @@ def keep_programs(folder: Path) -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def export(function: Callable, leaves: Sequence[Any], feature: Sequence[int], dtype: Any) -> bytes:
-    """StableHLO of `function(leaves, x)` for `x` (sample, *feature) of any number of samples, for
-    every platform where it can be lowered for all of them.
+def export(function: Callable, leaves: Sequence[Any], tails: Any) -> bytes:
+    """StableHLO of `function(leaves, x)` for `x` (sample, ...) of any number of samples, for every
+    platform where it can be lowered for all of them; `tails` are the shapes of one sample.
 
     Raises:
       ImportError: flatbuffers is missing, which JAX writes it with.
+      TypeError: the function asks for the number of samples as a Python integer.
     """
     samples = jax.export.symbolic_shape("samples")
-    x = jax.ShapeDtypeStruct((*samples, *feature), dtype)
+    x = jax.tree.map(lambda a: jax.ShapeDtypeStruct((*samples, *a.shape), a.dtype), tails)
     try:
         made = jax.export.export(jax.jit(function), platforms=("cpu", "cuda", "tpu"))(leaves, x)
     except NotImplementedError:  # some operation of the model has no meaning elsewhere
         made = jax.export.export(jax.jit(function))(leaves, x)
+    except TypeError as error:
+        if "_DimExpr" not in str(error):
+            raise
+        raise TypeError(
+            "save: the model takes the number of samples for a Python integer, and it is saved for "
+            "any number of them: write x.shape[0] in place of len(x), and -1 where it reshapes"
+        ) from error
     return bytes(made.serialize())
 
 

@@ -11,6 +11,7 @@ from jaxneuro import origin
 from jaxneuro.choice import Selection, best, label_values
 from jaxneuro.fit import Fit
 from jaxneuro.prediction import Frozen, predict, to_raw
+from jaxneuro.several import seen
 from jaxneuro.types import Axis, Origin, Status, Warned
 
 
@@ -93,7 +94,8 @@ class Fits:
         return {Status(int(s)).name.lower(): int(n) for s, n in zip(found, counts, strict=True)}
 
     def predict(self, x: Any) -> np.ndarray:
-        """What every fit predicts of `x` (sample, *feature), in the units of `y`.
+        """What every fit predicts of `x` (sample, *feature), or of several arrays by name as for
+        fitting, in the units of `y`.
 
         Returns:
           (*axes, sample) or (*axes, sample, output): rates, probabilities, values.
@@ -103,7 +105,7 @@ class Fits:
         """
         if self.params is None:
             raise ValueError('predict: the parameters were not kept; fit with keep="all"')
-        z = origin.apply(x, self.x_origin)
+        z = seen(x) if isinstance(x, Mapping) else origin.apply(x, self.x_origin)
         params = to_raw(self.fit, self.params, self.x_origin, self.y_origin, back=True)
         return predict(self.fit, params, self.shape, z, self.y_origin)
 

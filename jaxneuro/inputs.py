@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxneuro import origin
+from jaxneuro import origin, several
 from jaxneuro.types import Inputs, Origin
 
 
@@ -24,7 +24,9 @@ def make_inputs(
 
     Args:
       x: (sample, *feature), finite. What float32 would lose of it (a large offset, 1e-13 tesla) is
-        shifted and scaled away in double precision first, and `Fits` takes it back.
+        shifted and scaled away in double precision first, and `Fits` takes it back. Or a dictionary
+        of arrays, (sample, ...) each, which the model is given as it is: `{"image": images,
+        "running": speed}`; whole numbers stay whole.
       y: (sample,) or (sample, target), likewise. NaN = missing: that sample of that target is left
         out.
       weight: (sample,) what is fitted. None: 1 where neither held out nor validation.
@@ -36,42 +38,23 @@ def make_inputs(
     Raises:
       ValueError: names the field, the place and what to do.
     """
-    x, y = _array("x", x), _array("y", y)
-    if x.ndim < 2:
-        raise ValueError(
-            f"x has shape {x.shape}; it must be (sample, *feature): for one feature pass x[:, None]"
-        )
+    y = _array("y", y)
     if y.ndim < 1:
         raise ValueError("y is a scalar; it must be (sample,) or (sample, target)")
-    for name, array in (("x", x), ("y", y)):
-        if 0 in array.shape:
-            raise ValueError(f"{name} has shape {array.shape}: there is nothing to fit")
-    if len(x) != len(y):
-        if x.shape[1] == len(y):
-            hint = "x looks transposed: pass x.T"
-        elif y.ndim > 1 and y.shape[1] == len(x):
-            hint = "y looks transposed: pass y.T"
-        else:
-            hint = "both must have one row for each sample"
-        raise ValueError(f"x has {len(x)} samples and y has {len(y)}; {hint}")
-    finite = np.isfinite(x)
-    if not finite.all():
-        at = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise ValueError(
-            f"x has {int((~finite).sum())} values that are not finite, the first at {at}: "
-            f"{x[at]}. Fill them, or drop those samples"
-        )
-    x, x_origin = _fitting("x", x)
+    x, x_origin = _by_name("x", x, y) if isinstance(x, Mapping) else _features("x", x, y)
+    if 0 in y.shape:
+        raise ValueError(f"y has shape {y.shape}: there is nothing to fit")
     y_origin = None
     if y.dtype.kind == "f" or (y.size and max(-int(y.min()), int(y.max())) >= 2**31):
         y, y_origin = _fitting("y", y)
-        y = y.astype(x.dtype)
+        y = y.astype(several.precision(x))
     else:
         y = y.astype(np.int32)
-    held_out = _weights("held_out", held_out, x, np.zeros(len(x)))
-    validation = _weights("validation", validation, x, np.zeros(len(x)))
+    dtype, none = several.precision(x), np.zeros(len(y))
+    held_out = _weights("held_out", held_out, dtype, none)
+    validation = _weights("validation", validation, dtype, none)
     rest = (held_out == 0) & (validation == 0)
-    weight = _weights("weight", weight, x, rest)
+    weight = _weights("weight", weight, dtype, rest)
     for name, apart in (("held_out", held_out), ("validation", validation)):
         both = np.flatnonzero((weight > 0) & (apart > 0))
         if both.size:
@@ -107,23 +90,85 @@ def stack_subjects(inputs: Sequence[Inputs]) -> Inputs:
     if not inputs:
         raise ValueError("stack_subjects: no subject")
     inputs = _of_one_origin(inputs)
-    longest = max(len(one.x) for one in inputs)
+    longest = max(len(one.y) for one in inputs)
     first = inputs[0]
     for i, one in enumerate(inputs):
-        for name in ("x", "y"):
-            is_, was = getattr(one, name).shape[1:], getattr(first, name).shape[1:]
-            if is_ != was:
-                raise ValueError(f"subject {i}: {name} is (sample, {is_}), subject 0 has {was}")
+        is_, was = (several.parts(a.x) | {"y": a.y} for a in (one, first))
+        if list(is_) != list(was):
+            raise ValueError(f"subject {i} has {', '.join(is_)}, subject 0 {', '.join(was)}")
+        for name, array in is_.items():
+            if array.shape[1:] != was[name].shape[1:]:
+                raise ValueError(f"subject {i}: {name} is (sample, {array.shape[1:]}), subject 0 "
+                                 f"has {was[name].shape[1:]}")  # fmt: skip
 
-    def stack(name: str) -> np.ndarray:
-        arrays = [np.asarray(getattr(one, name)) for one in inputs]
+    def stack(*given) -> np.ndarray:
+        arrays = [np.asarray(a) for a in given]
         tail = arrays[0].shape[1:]
         return np.stack(
             [np.concatenate([a, np.zeros((longest - len(a), *tail), a.dtype)]) for a in arrays]
         )
 
-    fields = {name: stack(name) for name in ("x", "y", "weight", "held_out", "validation")}
+    names = ("x", "y", "weight", "held_out", "validation")
+    fields = {n: jax.tree.map(stack, *[getattr(one, n) for one in inputs]) for n in names}
     return first._replace(**fields)
+
+
+def _features(name: str, x, y: np.ndarray) -> tuple[np.ndarray, Origin | None]:
+    """One array of features as fits see it, and relative to what."""
+    x = _array(name, x)
+    if x.ndim < 2:
+        raise ValueError(
+            f"{name} has shape {x.shape}; it must be (sample, *feature): for one feature pass "
+            f"{name}[:, None]"
+        )
+    _check(name, x, y)
+    return _fitting(name, x)
+
+
+def _by_name(name: str, x: Mapping, y: np.ndarray) -> tuple[dict, None]:
+    """Several arrays, as the model will see them."""
+    if not x:
+        raise ValueError(f"{name} is an empty dictionary: there is nothing to fit")
+    made = {}
+    for key, part in x.items():
+        told = f"{name}[{key!r}]"
+        if isinstance(part, Mapping):
+            made[key] = _by_name(told, part, y)[0]
+            continue
+        array = _array(told, part)
+        if array.ndim < 1:
+            raise ValueError(f"{told} is a scalar; it must be (sample, ...)")
+        _check(told, array, y)
+        if array.dtype.kind in "iu":
+            made[key] = array.astype(np.int32)
+            continue
+        made[key], shifted = _fitting(told, array)
+        if shifted is not None:
+            raise ValueError(
+                f"float32 cannot hold {told} as it was given, and of several arrays none is taken "
+                "back to its own units: shift and scale it first, to values near 1"
+            )
+    return made, None
+
+
+def _check(name: str, x: np.ndarray, y: np.ndarray) -> None:
+    if 0 in x.shape:
+        raise ValueError(f"{name} has shape {x.shape}: there is nothing to fit")
+    if len(x) != len(y):
+        if x.ndim > 1 and x.shape[1] == len(y):
+            hint = f"{name} looks transposed: pass {name}.T"
+        elif y.ndim > 1 and y.shape[1] == len(x):
+            hint = "y looks transposed: pass y.T"
+        else:
+            hint = "both must have one row for each sample"
+        raise ValueError(f"{name} has {len(x)} samples and y has {len(y)}; {hint}")
+    finite = np.isfinite(x)
+    if not finite.all():
+        at = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(
+            f"{name} has {int((~finite).sum())} values that are not finite, the first at {at}: "
+            f"{x[at]}. Fill them, or drop those samples"
+        )
 
 
 def _of_one_origin(inputs: Sequence[Inputs]) -> Sequence[Inputs]:
@@ -191,12 +236,12 @@ def _scalar(name: str, value) -> jax.Array:
     return jnp.asarray(array, jnp.float32)
 
 
-def _weights(name: str, value, x: np.ndarray, default: np.ndarray) -> np.ndarray:
+def _weights(name: str, value, dtype, default: np.ndarray) -> np.ndarray:
     array = np.asarray(default if value is None else value)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {array.dtype}: it must be numbers or booleans")
-    if array.shape != (len(x),):
-        raise ValueError(f"{name} has shape {array.shape}: it must be (sample,) = ({len(x)},)")
+    if array.shape != default.shape:
+        raise ValueError(f"{name} has shape {array.shape}: it must be (sample,) = {default.shape}")
     if not np.isfinite(array).all() or (array < 0).any():
         raise ValueError(f"{name} has negative or non-finite values: weights are 0 or more")
-    return array.astype(x.dtype)
+    return array.astype(dtype)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxneuro import origin
+from jaxneuro import origin, several
 from jaxneuro.fit import Fit
 from jaxneuro.fit.scaling import at_layer
 from jaxneuro.sizes import bucket, grown
@@ -42,25 +42,26 @@ def frozen(fit: Fit | Frozen) -> Frozen:
 
 
 def predict(
-    fit: Fit | Frozen, params: Any, shape: tuple[int, ...], x: np.ndarray, y_origin: Origin | None
+    fit: Fit | Frozen, params: Any, shape: tuple[int, ...], x: Any, y_origin: Origin | None
 ) -> np.ndarray:
     """What fits of that `shape` predict.
 
     Args:
       params: (*shape, ...), for values as fits see them.
-      x: (sample, *feature), likewise.
+      x: (sample, *feature), or several arrays by name; likewise.
       y_origin: (*shape, *output) what brings predictions back to the recording's values.
 
     Returns:
       (*shape, sample, *output).
     """
     own, depth, fits = frozen(fit), len(shape), int(np.prod(shape))
-    samples, x = len(x), grown(x, bucket(len(x)), 0)
+    samples, dtype = several.samples(x), several.precision(x)
+    x = jax.tree.map(lambda a: grown(a, bucket(samples), 0), x)
     flat = jax.tree.map(lambda a: a.reshape(fits, *a.shape[depth:]), params)
     size, found = own.block or block_of(fits), []
     for first in range(0, fits, size):
         places = np.minimum(np.arange(first, first + size), fits - 1)
-        part = jax.tree.map(lambda a, p=places: np.asarray(a[p], x.dtype), flat)
+        part = jax.tree.map(lambda a, p=places: np.asarray(a[p], dtype), flat)
         found.append(np.asarray(own.lanes(part, x))[:, :samples])
     values = np.concatenate(found)[:fits].reshape(*shape, *found[0].shape[1:])
     if y_origin is None:

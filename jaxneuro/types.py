@@ -84,7 +84,7 @@ class Inputs(NamedTuple):
     """All that one fit sees. Folds and bootstraps are weights, so shapes never change.
 
     Attributes:
-      x: (sample, *feature).
+      x: (sample, *feature); or a dictionary of arrays, (sample, ...) each.
       y: (sample, *output); NaN marks a missing value, which no weight brings back.
       weight: (sample,) what is fitted: 0 = left out, 2 = drawn twice.
       held_out: (sample,) what is scored when the fit has ended; never seen before.

@@ -10,6 +10,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from jaxneuro.axes.parts import as_given, labelled, positive, unchanged
+from jaxneuro.several import single, taken
 from jaxneuro.sizes import grown
 from jaxneuro.types import Array, Axis, Inputs
 
@@ -145,11 +146,11 @@ class _TakeSubject(NamedTuple):
                 "(subject, sample), as from stack_subjects"
             )
         fields = ("x", "y", "weight", "held_out", "validation")
-        return inputs._replace(**{name: getattr(inputs, name)[index] for name in fields})
+        return inputs._replace(**{n: taken(getattr(inputs, n), index) for n in fields})
 
 
 def _take_features(kept: Array, inputs: Inputs, index: Array) -> Inputs:
-    features = math.prod(inputs.x.shape[1:])
+    features = math.prod(single(inputs.x, "an axis of features").shape[1:])
     if kept.shape[1] != features:
         raise ValueError(f"kept is for {kept.shape[1]} features, and x has {features}")
     own = kept[index]

@@ -13,6 +13,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from jaxneuro.axes.parts import labelled, positive
+from jaxneuro.several import single
 from jaxneuro.sizes import bucket, grown
 from jaxneuro.types import Array, Axis, Inputs
 
@@ -84,7 +85,7 @@ class _TakeWindow:
     least: int = field(compare=False)  # windows that x must have: no part of the program
 
     def __call__(self, first: Array, inputs: Inputs, index: Array) -> Inputs:
-        shape, width = inputs.x.shape, self.width or 1
+        shape, width = single(inputs.x, "an axis of windows").shape, self.width or 1
         if len(shape) < 3 or shape[1] < self.least:  # a start too large would be clamped
             raise ValueError(
                 f"{self.least} windows, and x is {shape}: it must be (trial, window, *feature)"
@@ -109,7 +110,7 @@ class _TakeView:
     least: int = field(compare=False)  # features that x must have
 
     def __call__(self, table: Array, mask: Array | None, inputs: Inputs, index: Array) -> Inputs:
-        count = math.prod(inputs.x.shape[1:])
+        count = math.prod(single(inputs.x, "an axis of views").shape[1:])
         if count < self.least:  # an index too large would be clamped
             raise ValueError(f"index goes up to feature {self.least - 1}, and x has {count}")
         places = table[index]

@@ -4,6 +4,11 @@ Samples go up to the next of eight sizes an octave, by weight 0, so at most a ni
 on padding. A fit's bits are promised for one size; between sizes they agree to rounding.
 """
 
+from functools import partial
+
+import jax
+
+from jaxneuro import several
 from jaxneuro.sizes import bucket, grown
 from jaxneuro.types import Axis, Inputs
 
@@ -15,14 +20,18 @@ def fill(inputs: Inputs, axes: list[Axis]) -> tuple[Inputs, list[Axis]]:
     or where the arrays are large."""
     if any(axis.pad is None for axis in axes):
         return inputs, axes
-    if inputs.x.nbytes + inputs.y.nbytes > _MOST_BYTES:
+    if several.nbytes((inputs.x, inputs.y)) > _MOST_BYTES:
         return inputs, axes
     at = inputs.weight.ndim - 1  # subjects come in front of samples
     size = bucket(inputs.weight.shape[at])
     if size > inputs.weight.shape[at]:
         weights = ("weight", "held_out", "validation")
-        parts = {name: grown(getattr(inputs, name), size, at, name in weights)
-                 for name in ("x", "y", *weights)}  # fmt: skip
+        parts = {
+            name: jax.tree.map(
+                partial(grown, size=size, at=at, zeros=name in weights), getattr(inputs, name)
+            )
+            for name in ("x", "y", *weights)
+        }
         inputs = inputs._replace(**parts)
     padded = []
     for axis in axes:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxneuro import origin
+from jaxneuro import origin, several
 from jaxneuro.engine.lane import select_row, selects_of
 from jaxneuro.engine.programs import program_key
 from jaxneuro.engine.recent import Recent
@@ -150,8 +150,9 @@ def _check_labels(fit: Fit, inputs: Inputs, x: Any, y: np.ndarray, samples: int)
     found = np.unique(found[np.isfinite(found)])
     if len(found) < 2:
         raise ValueError(f"y has one class only ({found}) among the samples to fit")
-    params = jax.eval_shape(fit.model.init, inputs.key, x[:1])
-    classes = jax.eval_shape(fit.model.apply, params, x[:1]).shape[-1]
+    one = several.taken(x, slice(1))
+    params = jax.eval_shape(fit.model.init, inputs.key, one)
+    classes = jax.eval_shape(fit.model.apply, params, one).shape[-1]
     if found[-1] >= classes:
         raise ValueError(
             f"y has label {int(found[-1])}, and the model predicts {classes} classes: "

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
+from jaxneuro import several
 from jaxneuro.fit import objective, precondition
 from jaxneuro.fit.minibatch import draw, in_blocks
 from jaxneuro.fit.objective import Frame
@@ -159,7 +160,7 @@ def _prepare(recipe: Recipe, inputs: Inputs) -> Inputs:
 
 def _init(recipe: Recipe, inputs: Inputs) -> FitState:
     inputs = clean(inputs)
-    params = recipe.model.init(jax.random.fold_in(inputs.key, 0), inputs.x[:1])
+    params = recipe.model.init(jax.random.fold_in(inputs.key, 0), several.taken(inputs.x, slice(1)))
     frame, params = objective.measure_frame(recipe, params, inputs)
     coordinates = params
     if frame.basis is not None:
@@ -171,7 +172,7 @@ def _init(recipe: Recipe, inputs: Inputs) -> FitState:
         optimizer=build_optimizer(recipe, inputs.hyper).init(coordinates),
         frame=frame,
         kept=params,
-        progress=begin(bad, inputs.x.dtype),
+        progress=begin(bad, several.precision(inputs.x)),
         warning=warning,
         mass=jnp.cumsum(inputs.weight) if recipe.batch else None,
     )

@@ -1,10 +1,12 @@
 """Minibatches drawn by weight, and large forward passes in blocks."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jaxneuro import several
 from jaxneuro.types import Array, Inputs
 
 
@@ -16,19 +18,24 @@ def draw(inputs: Inputs, mass: Array, step: Array, size: int) -> Inputs:
     chosen = jnp.searchsorted(mass, shares * mass[-1], side="right")
     chosen = jnp.minimum(chosen, mass.shape[0] - 1)
     return inputs._replace(
-        x=inputs.x[chosen],
+        x=several.taken(inputs.x, chosen),
         y=inputs.y[chosen],
         weight=(inputs.weight[chosen] > 0).astype(inputs.weight.dtype),
         validation=inputs.validation[chosen],
     )
 
 
-def in_blocks(function: Callable[[Array], Array], x: Array, size: int | None) -> Array:
+def in_blocks(function: Callable[[Any], Array], x: Any, size: int | None) -> Array:
     """`function` over blocks of samples, so that a large forward pass fits in memory."""
-    symbolic = not isinstance(x.shape[0], int)  # exported: it may be any number
-    if size is None or (not symbolic and size >= x.shape[0]):
+    samples = jax.tree.leaves(x)[0].shape[0]
+    symbolic = not isinstance(samples, int)  # exported: it may be any number
+    if size is None or (not symbolic and size >= samples):
         return function(x)
-    blocks = -(-x.shape[0] // size)
-    padded = jnp.pad(x, ((0, blocks * size - x.shape[0]), *[(0, 0)] * (x.ndim - 1)))
-    out = jax.lax.map(function, padded.reshape(blocks, size, *x.shape[1:]))
-    return out.reshape(blocks * size, *out.shape[2:])[: x.shape[0]]
+    blocks = -(-samples // size)
+
+    def divided(part: Array) -> Array:
+        padded = jnp.pad(part, ((0, blocks * size - samples), *[(0, 0)] * (part.ndim - 1)))
+        return padded.reshape(blocks, size, *part.shape[1:])
+
+    out = jax.lax.map(function, jax.tree.map(divided, x))
+    return out.reshape(blocks * size, *out.shape[2:])[:samples]

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxneuro.fit.scaling import Scaling, at_layer, total
+from jaxneuro.several import single
 from jaxneuro.types import Array, Moments, Params
 
 _FLOOR = 1e-6  # of the mean curvature: directions in which x hardly varies stay finite
@@ -44,7 +45,7 @@ def moments(x: Array, weight: Array, scaled: bool) -> Moments:
       weight: (sample,) before any fold: samples of weight 0 do not count.
       scaled: by the features' deviations first, as fits that standardise do.
     """
-    return _moments(x.reshape(x.shape[0], -1), weight, scaled)
+    return _moments(single(x, "precondition=True").reshape(x.shape[0], -1), weight, scaled)
 
 
 @partial(jax.jit, static_argnums=2)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from jaxneuro.several import single
 from jaxneuro.types import Array, Params
 
 _CONSTANT = 1e-4  # of its squares about a common centre: a variance below is rounding
@@ -26,7 +27,7 @@ def measure(x: Array, weight: Array) -> Scaling:
     its distance from where it mostly is counts as such. Batched over weights this is a matrix
     product: squares are taken about a centre that `x` shares, so little cancels.
     """
-    flat = x.reshape(x.shape[0], -1)
+    flat = single(x, "standardise=True").reshape(x.shape[0], -1)
     means = _blocks(flat).sum(axis=1) / _blocks(jnp.ones((len(flat), 1))).sum(axis=1)
     centre = jnp.median(means, axis=0).astype(flat.dtype)  # an artefact does not move it
     flat = flat - centre

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxneuro.axes import subjects
 from jaxneuro.fit import Fit, FitState
+from jaxneuro.several import single
 from jaxneuro.splits import Splits
 from jaxneuro.types import Axis, Closed, Inputs
 
@@ -51,7 +52,7 @@ def condense(fit: Fit, inputs: Inputs, splits: Splits, name: str = "fold") -> Co
     if np.isnan(y).any():
         raise ValueError("condense: y has missing samples (NaN); leave them out by weight, or use "
                          "axes.folds, where each target may miss its own")  # fmt: skip
-    x = np.asarray(inputs.x, np.float64).reshape(len(y), -1)
+    x = np.asarray(single(inputs.x, "condense"), np.float64).reshape(len(y), -1)
     used = np.asarray(inputs.weight, np.float64)
     weights = np.concatenate([used * splits.train, (used > 0) * splits.test])
     for i, weight in enumerate(weights):

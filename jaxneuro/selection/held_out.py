@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
+from jaxneuro import several
 from jaxneuro.fits import Fits
 from jaxneuro.prediction import predict, to_raw
 from jaxneuro.splits import NestedSplits
@@ -27,11 +29,12 @@ def predictions(
     depth = len(fits.shape)
     test = splits.test[:, -1] > 0  # (outer, sample)
     total, count = None, test.sum(axis=0)
+    x = jax.tree.map(np.asarray, inputs.x)
     for outer, mask in enumerate(test):
         own, back = jax.tree.map(
             lambda a, o=outer: np.asarray(a).take(o, depth - 1), (params, fits.y_origin)
         )
-        found = _of_subjects(fits, own, np.asarray(inputs.x), mask, back, inputs.weight.ndim - 1)
+        found = _of_subjects(fits, own, x, mask, back, inputs.weight.ndim - 1)
         found = averaged(found, fits.axes[:-1], repeats)
         if total is None:
             total = np.zeros((len(mask), *found.shape[1:]), found.dtype)
@@ -41,15 +44,16 @@ def predictions(
     return np.where(tall > 0, total / np.maximum(tall, 1), np.nan).astype(total.dtype)
 
 
-def _of_subjects(fits: Fits, params, x: np.ndarray, mask: np.ndarray, back, subjects: int):
+def _of_subjects(fits: Fits, params, x: Any, mask: np.ndarray, back, subjects: int):
     """(*axes, *repeats, sample, *output) of the samples in `mask`; with stacked subjects, which are
     the first axis, each one's own."""
     shape = fits.shape[:-1]
     if not subjects:
-        return predict(fits.fit, params, shape, x[mask], back)
+        return predict(fits.fit, params, shape, several.taken(x, mask), back)
     parts = [jax.tree.map(lambda a, i=i: a[i], (params, back)) for i in range(shape[0])]
     found = [
-        predict(fits.fit, own, shape[1:], x[i][mask], its) for i, (own, its) in enumerate(parts)
+        predict(fits.fit, own, shape[1:], several.taken(several.taken(x, i), mask), its)
+        for i, (own, its) in enumerate(parts)
     ]
     return np.stack(found)
 

@@ -7,9 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 import jax
-import numpy as np
 
-from jaxneuro import compat
+from jaxneuro import compat, several
 from jaxneuro.fits import Fits
 from jaxneuro.prediction import Frozen, block_of, frozen
 from jaxneuro.types import Closed, Inputs
@@ -28,14 +27,17 @@ def program_of(fits: Fits, inputs: Inputs | None) -> tuple[bytes, dict]:
     if inputs is None:  # loaded before: as it came
         return own.lanes.arguments[0], facts  # pyright: ignore[reportFunctionMemberAccess]
     leaves, structure = jax.tree.flatten(fits.params)
-    depth, dtype = len(fits.shape), inputs.x.dtype
+    depth, dtype = len(fits.shape), several.precision(inputs.x)
+    tails = jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct(a.shape[inputs.weight.ndim :], a.dtype), inputs.x
+    )
 
     def lanes(leaves, x):
         return own.lanes(jax.tree.unflatten(structure, leaves), x)
 
     shapes = [jax.ShapeDtypeStruct((facts["block"], *a.shape[depth:]), dtype) for a in leaves]
     try:
-        program = compat.export(lanes, shapes, inputs.x.shape[inputs.weight.ndim :], dtype)
+        program = compat.export(lanes, shapes, tails)
     except ImportError:
         warnings.warn(
             "save: what is loaded will not predict, since flatbuffers is missing: pip install "
@@ -53,7 +55,7 @@ def fit_of(program: bytes, facts: dict) -> Frozen:
     return Frozen(Closed(_call, (program,)), first, readout, better, facts["block"])
 
 
-def _call(program: bytes, params: Any, x: np.ndarray) -> Any:
+def _call(program: bytes, params: Any, x: Any) -> Any:
     if not program:
         raise ValueError(
             "predict: the function was not saved, since flatbuffers was missing then: pip install "

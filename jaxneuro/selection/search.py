@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxneuro import several
 from jaxneuro.axes import folds, unchanged
 from jaxneuro.engine.lanes import fit_many, flatten_axes
 from jaxneuro.fit import Fit
@@ -148,9 +149,9 @@ def edges(selection: Selection) -> str:
 
 def _tell_copies(inputs: Inputs, splits: NestedSplits) -> None:
     """Whether a fold scores samples that it fits, bit by bit."""
-    if inputs.weight.ndim > 1 or inputs.x.nbytes > _MOST_BYTES:
+    if inputs.weight.ndim > 1 or several.nbytes(inputs.x) > _MOST_BYTES:
         return
-    leakage.tell(leakage.copies(inputs.x, inputs.y, splits), "search", 4)
+    leakage.tell(leakage.copies(several.flat(inputs.x), inputs.y, splits), "search", 4)
 
 
 def _tell_edges(selection: Selection) -> None:

@@ -22,6 +22,7 @@ from jaxneuro.engine.rows import groups_of, outer_inputs
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits
 from jaxneuro.losses import Loss
+from jaxneuro.several import single
 from jaxneuro.statistics.arrays import Floats, fraction
 from jaxneuro.statistics.distributions import normal_cdf, normal_quantile
 from jaxneuro.statistics.information import Design, fit_errors, make_design
@@ -167,7 +168,7 @@ def _parts(fits: Fits, inputs: Inputs) -> Iterator[tuple[Design, np.ndarray, _Pa
     for indices, members in groups_of(rows[order][:, : len(outer)], order):
         own = outer_inputs(inputs, outer, indices)
         own = jax.tree.map(jnp.asarray, own._replace(x_origin=None))
-        design = make_design(np.asarray(own.x), inputs.x_origin)
+        design = make_design(np.asarray(single(own.x, "wald")), inputs.x_origin)
         size = max(1, min(len(members), _NUMBERS // len(design.x)))
         for first in range(0, len(members), size):
             part = members[first : first + size]
