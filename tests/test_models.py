@@ -12,7 +12,7 @@ from flax import nnx
 from numerics import float64, trees_close
 
 from jaxneuro import models, penalties
-from jaxneuro.models.convolution import Conv3x3, max_pool_2x2, patches_3x3
+from jaxneuro.models.convolution import SAME_3X3, Conv3x3, max_pool_2x2, neighbourhoods
 from jaxneuro.types import Model
 
 
@@ -348,7 +348,7 @@ def test_pool_is_flax_max_pool(shape: tuple[int, ...]) -> None:
 
 def test_patches_are_the_neighbourhoods() -> None:
     x = np.arange(2 * 3 * 4 * 2.0).reshape(2, 3, 4, 2)
-    found = np.asarray(patches_3x3(jnp.asarray(x, jnp.float32))).reshape(2, 3, 4, 3, 3, 2)
+    found = np.asarray(neighbourhoods(jnp.asarray(x, jnp.float32), SAME_3X3)).reshape(2, 3, 4, 3, 3, 2)
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     for row in range(3):
         for column in range(4):

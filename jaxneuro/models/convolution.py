@@ -1,15 +1,21 @@
-"""A 3×3 convolution and a pool that stay fast when every fit has its own kernel.
+"""Convolutions that stay fast when every fit has its own kernel, and a pool.
 
 `vmap` over the kernels of `lax.conv` makes grouped convolutions, whose kernel gradient costs
 O(fits²) on CPUs and is slow on GPUs (jax #13800, #26266). So the gradient is written here: of the
 kernel, as a matrix product of neighbourhoods; of the image, as a convolution with the turned
-kernel. The convolution itself is `lax.conv` on CPUs, one fit after the other, and a product of
-neighbourhoods elsewhere: what is fastest is chosen in `_convolve` and nowhere else.
+kernel, or where the window strides, as a product put back in its places. The convolution itself is
+`lax.conv` on CPUs, one fit after the other, and a product of neighbourhoods elsewhere: what is
+fastest is chosen in `_convolver` and nowhere else.
 """
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.custom_batching import custom_vmap
 
 from jaxneuro.models.values import LECUN_NORMAL, Initializer
@@ -18,75 +24,191 @@ from jaxneuro.types import Array
 _BLOCK = 4  # images whose neighbourhoods are laid out at a time: they stay in the cache
 
 
-def patches_3x3(x: Array) -> Array:
-    """The 3×3 neighbourhoods of `x` (sample, row, column, channel), zero outside:
-    (sample, row, column, 9·channel), ordered (row offset, column offset, channel)."""
-    rows, columns = x.shape[1:3]
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    shifted = [padded[:, i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
-    return jnp.concatenate(shifted, axis=-1)
+class Window(NamedTuple):
+    """What a convolution looks at, by axis of places: size, strides, zeros before and after."""
+
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+
+    def reach(self) -> tuple[int, ...]:
+        return tuple(d * (n - 1) + 1 for n, d in zip(self.size, self.dilation, strict=True))
+
+    def places(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Of the output, for an image of that shape."""
+        parts = zip(shape, self.padding, self.reach(), self.strides, strict=True)
+        return tuple((n + sum(pad) - reach) // stride + 1 for n, pad, reach, stride in parts)
 
 
-@jax.custom_vjp
-def convolve_3x3(x: Array, kernel: Array) -> Array:
-    """`lax.conv` of `x` (sample, row, column, channel) with `kernel` (3, 3, channel, feature),
-    stride 1, zeros outside: (sample, row, column, feature)."""
-    return _convolve(x, kernel)
+SAME_3X3 = Window((3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
 
 
-def _forward(x: Array, kernel: Array):
-    return _convolve(x, kernel), (x, kernel)
+def neighbourhoods(x: Array, window: Window) -> Array:
+    """What the window sees of `x` (sample, *place, channel), zero outside: (sample, *place of the
+    output, window · channel), ordered (*offset, channel)."""
+    padding = [(0, 0, 0), *((*pad, 0) for pad in window.padding), (0, 0, 0)]
+    padded = jax.lax.pad(x, jnp.zeros((), x.dtype), padding)
+    parts = [padded[(slice(None), *at)] for at in _slices(window, x.shape[1:-1])]
+    return jnp.concatenate(parts, axis=-1)
 
 
-def _backward(saved: tuple[Array, Array], gradient: Array):
+def _slices(window: Window, shape: Sequence[int]) -> list[tuple[slice, ...]]:
+    """Of the padded image, for each offset in the window."""
+    found = []
+    for offset in np.ndindex(*window.size):
+        starts = [int(o * d) for o, d in zip(offset, window.dilation, strict=True)]
+        parts = zip(starts, window.places(shape), window.strides, strict=True)
+        found.append(tuple(slice(at, at + (n - 1) * step + 1, step) for at, n, step in parts))
+    return found
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def convolve(x: Array, kernel: Array, window: Window) -> Array:
+    """`lax.conv` of `x` (sample, *place, channel) with `kernel` (*offset, channel, feature), zeros
+    outside: (sample, *place, feature)."""
+    return _convolver(window)(x, kernel)
+
+
+def _forward(x: Array, kernel: Array, window: Window):
+    return _convolver(window)(x, kernel), (x, kernel)
+
+
+def _backward(window: Window, saved: tuple[Array, Array], gradient: Array):
     x, kernel = saved
-    turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    return _convolve(gradient, turned), _kernel_gradient(x, gradient).reshape(kernel.shape)
+    by_kernel = _kernel_gradient(x, gradient, window).reshape(kernel.shape)
+    if all(step == 1 for step in window.strides):
+        return _convolver(_turned(window, x.shape[1:-1]))(gradient, _turn(kernel)), by_kernel
+    return _put_back(gradient, kernel, window, x.shape[1:-1]), by_kernel
 
 
-convolve_3x3.defvjp(_forward, _backward)
+convolve.defvjp(_forward, _backward)
 
 
-def _convolve(x: Array, kernel: Array) -> Array:
-    if jax.default_backend() == "cpu":
-        return _convolve_here(x, kernel)
-    return patches_3x3(x) @ kernel.reshape(-1, kernel.shape[-1])
+def _turn(kernel: Array) -> Array:
+    return jnp.flip(kernel, range(kernel.ndim - 2)).swapaxes(-1, -2)
 
 
-@custom_vmap
-def _convolve_here(x: Array, kernel: Array) -> Array:
-    return jax.lax.conv_general_dilated(
-        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+def _turned(window: Window, shape: Sequence[int]) -> Window:
+    """The window, without strides, that brings the gradient of the output back to the image."""
+    parts = zip(shape, window.places(shape), window.padding, window.reach(), strict=True)
+    pads = [(reach - 1 - low, n - places + low) for n, places, (low, _), reach in parts]
+    return window._replace(padding=tuple(pads))
 
 
-@_convolve_here.def_vmap
-def _one_by_one(size: int, batched: list[bool], x: Array, kernel: Array):
-    del size
-    if all(batched):
-        return jax.lax.map(lambda pair: _convolve_here(*pair), (x, kernel)), True
-    if batched[0]:  # one kernel: the fits' images are one batch
-        flat = _convolve_here(x.reshape(-1, *x.shape[2:]), kernel)
-        return flat.reshape(*x.shape[:2], *flat.shape[1:]), True
-    fits, features = kernel.shape[0], kernel.shape[-1]  # one batch of images: kernels side by side
-    wide = jnp.moveaxis(kernel, 0, -2).reshape(*kernel.shape[1:4], fits * features)
-    out = _convolve_here(x, wide)
-    return jnp.moveaxis(out.reshape(*out.shape[:3], fits, features), 3, 0), True
+def _put_back(gradient: Array, kernel: Array, window: Window, shape: Sequence[int]) -> Array:
+    """The gradient of the image, where the window strides."""
+    channels, features = kernel.shape[-2:]
+    product = gradient @ kernel.reshape(-1, features).T
+    sizes = [n + sum(pad) for n, pad in zip(shape, window.padding, strict=True)]
+    total = jnp.zeros((*gradient.shape[:1], *sizes, channels), gradient.dtype)
+    for i, at in enumerate(_slices(window, shape)):
+        part = product[..., i * channels : (i + 1) * channels]
+        spread = zip(at, sizes, strict=True)
+        pads = [(one.start, size - one.stop, one.step - 1) for one, size in spread]
+        zero = jnp.zeros((), part.dtype)
+        total = total + jax.lax.pad(part, zero, [(0, 0, 0), *pads, (0, 0, 0)])
+    crop = [(-low, -high, 0) for low, high in window.padding]
+    return jax.lax.pad(total, jnp.zeros((), total.dtype), [(0, 0, 0), *crop, (0, 0, 0)])
 
 
-def _kernel_gradient(x: Array, gradient: Array) -> Array:
-    """Σ over samples and places of neighbourhood · gradient: (9·channel, feature)."""
+@lru_cache(maxsize=256)
+def _convolver(window: Window) -> Callable[[Array, Array], Array]:
+    """The convolution of one fit, and of many."""
+    axes = "DHW"[-len(window.size) :] if len(window.size) <= 3 else "ABCDEFGH"[: len(window.size)]
+    layout = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
+
+    @custom_vmap
+    def here(x: Array, kernel: Array) -> Array:
+        return jax.lax.conv_general_dilated(
+            x, kernel, window.strides, window.padding, rhs_dilation=window.dilation,
+            dimension_numbers=layout,
+        )  # fmt: skip
+
+    @here.def_vmap
+    def one_by_one(size: int, batched: list[bool], x: Array, kernel: Array):
+        del size
+        if all(batched):
+            return jax.lax.map(lambda pair: here(*pair), (x, kernel)), True
+        if batched[0]:  # one kernel: the fits' images are one batch
+            flat = here(x.reshape(-1, *x.shape[2:]), kernel)
+            return flat.reshape(*x.shape[:2], *flat.shape[1:]), True
+        fits, features = kernel.shape[0], kernel.shape[-1]  # one batch of images: kernels in a row
+        wide = jnp.moveaxis(kernel, 0, -2).reshape(*kernel.shape[1:-1], fits * features)
+        out = here(x, wide)
+        return jnp.moveaxis(out.reshape(*out.shape[:-1], fits, features), -2, 0), True
+
+    def elsewhere(x: Array, kernel: Array) -> Array:
+        return neighbourhoods(x, window) @ kernel.reshape(-1, kernel.shape[-1])
+
+    return here if jax.default_backend() == "cpu" else elsewhere
+
+
+def _kernel_gradient(x: Array, gradient: Array, window: Window) -> Array:
+    """Σ over samples and places of neighbourhood · gradient: (window · channel, feature)."""
 
     def product(x: Array, gradient: Array) -> Array:
-        patches = patches_3x3(x).reshape(-1, 9 * x.shape[-1])
+        seen = neighbourhoods(x, window)
+        patches = seen.reshape(-1, seen.shape[-1])
         return jnp.tensordot(patches, gradient.reshape(-1, gradient.shape[-1]), axes=(0, 0))
 
     blocks = len(x) // _BLOCK
     if blocks < 2 or len(x) % _BLOCK or jax.default_backend() != "cpu":
         return product(x, gradient)
     parts = [a.reshape(blocks, _BLOCK, *a.shape[1:]) for a in (x, gradient)]
-    start = jnp.zeros((9 * x.shape[-1], gradient.shape[-1]), x.dtype)
+    inside = int(np.prod(window.size)) * x.shape[-1]
+    start = jnp.zeros((inside, gradient.shape[-1]), x.dtype)
     return jax.lax.scan(lambda sum_, part: (sum_ + product(*part), None), start, tuple(parts))[0]
+
+
+def conv_general_dilated(
+    lhs: Array,
+    rhs: Array,
+    window_strides: Sequence[int],
+    padding: Any,
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    feature_group_count: int = 1,
+    **more: Any,
+) -> Array:
+    """`lax.conv_general_dilated` as Flax's layers call it, fast under many fits. What they do not
+    ask for (other layouts, a dilated image) is `lax`'s own."""
+    count = lhs.ndim - 2
+    dilation = tuple(rhs_dilation or (1,) * count)
+    last = tuple(range(1, lhs.ndim - 1))
+    flax = jax.lax.ConvDimensionNumbers(
+        (0, lhs.ndim - 1, *last), (lhs.ndim - 1, lhs.ndim - 2, *range(count)), (0, count + 1, *last)
+    )
+    known = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+    if known != flax or any(d != 1 for d in lhs_dilation or ()) or lhs.dtype != rhs.dtype:
+        return jax.lax.conv_general_dilated(
+            lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers,
+            feature_group_count, **more,
+        )  # fmt: skip
+    size, strides = rhs.shape[:count], tuple(window_strides)
+    if isinstance(padding, str):
+        reach = [d * (n - 1) + 1 for n, d in zip(size, dilation, strict=True)]
+        padding = jax.lax.padtype_to_pads(lhs.shape[1:-1], reach, strides, padding)
+    window = Window(size, strides, tuple((int(a), int(b)) for a, b in padding), dilation)
+    if feature_group_count == 1:
+        return convolve(lhs, rhs, window)
+    groups, each = feature_group_count, rhs.shape[-2]
+    seen = neighbourhoods(lhs, window)
+    seen = seen.reshape(*seen.shape[:-1], -1, groups, each)
+    kernel = rhs.reshape(-1, each, groups, rhs.shape[-1] // groups)
+    out = jnp.einsum("...wgc,wcgf->...gf", seen, kernel)
+    return out.reshape(*out.shape[:-2], rhs.shape[-1])
+
+
+def batched_convolutions(next_fun: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
+    """For `nn.intercept_methods`: every `nn.Conv` of a module convolves by the above."""
+    layer = context.module
+    given = ("conv_general_dilated", "conv_general_dilated_cls")
+    if isinstance(layer, nn.Conv) and all(getattr(layer, name, None) is None for name in given):
+        # bound for this call only: the user's own module is another object
+        object.__setattr__(layer, "conv_general_dilated", conv_general_dilated)
+    return next_fun(*args, **kwargs)
 
 
 def max_pool_2x2(x: Array) -> Array:
@@ -115,4 +237,4 @@ class Conv3x3(nn.Module):
         shape = (3, 3, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, x.dtype)
         bias = self.param("bias", self.bias_init, (self.features,), x.dtype)
-        return convolve_3x3(x, kernel) + bias
+        return jnp.add(convolve(x, kernel, SAME_3X3), bias)

@@ -5,7 +5,9 @@ from typing import Any
 
 import flax.linen as nn
 from flax import nnx
+from jax.lax import conv_general_dilated as own_convolution
 
+from jaxneuro.models.convolution import batched_convolutions, conv_general_dilated
 from jaxneuro.models.values import hashable, held
 from jaxneuro.types import Array, Closed, Model, Params
 
@@ -48,7 +50,8 @@ def from_linen(
 
 def _linen_init(part: Any, key: Array, x: Array) -> Params:
     module = held(part)
-    variables = module.init(key, x)
+    with nn.intercept_methods(batched_convolutions):
+        variables = module.init(key, x)
     others = sorted(set(variables) - {"params"})
     if others:
         raise ValueError(
@@ -59,11 +62,13 @@ def _linen_init(part: Any, key: Array, x: Array) -> Params:
 
 
 def _linen_apply(part: Any, params: Params, x: Array) -> Array:
-    return held(part).apply({"params": params}, x)
+    with nn.intercept_methods(batched_convolutions):
+        return held(part).apply({"params": params}, x)
 
 
 def _linen_train(part: Any, training: tuple, params: Params, x: Array, key: Array) -> Array:
-    return held(part).apply({"params": params}, x, **dict(training), rngs={"dropout": key})
+    with nn.intercept_methods(batched_convolutions):
+        return held(part).apply({"params": params}, x, **dict(training), rngs={"dropout": key})
 
 
 def from_nnx(
@@ -109,7 +114,11 @@ def _nnx_apply(part: Any, params: Params, x: Array) -> Array:
     abstract = nnx.eval_shape(lambda: held(part)(nnx.Rngs(0)))
     graph, state = nnx.split(abstract)
     nnx.replace_by_pure_dict(state, params)
-    return nnx.merge(graph, state)(x)  # pyright: ignore[reportCallIssue]
+    module = nnx.merge(graph, state)
+    for _, layer in nnx.iter_graph(module):
+        if isinstance(layer, nnx.Conv) and layer.conv_general_dilated is own_convolution:
+            layer.conv_general_dilated = conv_general_dilated
+    return module(x)  # pyright: ignore[reportCallIssue]
 
 
 def _path(argument: str, path: Any) -> tuple[str, ...] | None:
