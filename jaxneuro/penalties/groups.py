@@ -19,8 +19,8 @@ from jaxneuro.types import Array, Closed, Params
 
 
 def group_lasso(groups, strength: str | float = "l1", where: Where = kernels) -> Penalty:
-    """λ·Σ √(size of group)·‖weights of the group‖ (Yuan & Lin 2006, J. R. Stat. Soc. B 68:49,
-    eq. 2.1): whole groups of features are kept or left out. Needs `optimizers.proximal`.
+    """λ·Σ √(size of group)·‖weights of the group‖ (Yuan & Lin 2006, J. R. Stat. Soc. B
+    68:49): whole groups of features are kept or left out. Needs `optimizers.proximal`.
 
     Args:
       groups: (feature,) the group of each feature of `x`, any labels: all lags of one stimulus,
@@ -59,8 +59,8 @@ def sparse_group_lasso(
     groups, strength: str | float = "l1", share: str | float = 0.5, where: Where = kernels
 ) -> Penalty:
     """λ·(α·Σ|w| + (1 - α)·Σ √(size of group)·‖weights of the group‖): few groups, and few features
-    within these (Simon, Friedman, Hastie & Tibshirani 2013, J. Comput. Graph. Stat. 22:231, eq. 3).
-    Needs `optimizers.proximal`. Its step is the lasso's and then the group lasso's (their eq. 12).
+    within these (Simon, Friedman, Hastie & Tibshirani 2013, J. Comput. Graph. Stat. 22:231). Needs
+    `optimizers.proximal`. Its step is the lasso's and then the group lasso's.
 
     Args:
       groups: (feature,) the group of each feature of `x`, any labels, as of `group_lasso`.

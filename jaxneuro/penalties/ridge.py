@@ -32,8 +32,8 @@ def banded_ridge(
     where: Where = kernels,
 ) -> Penalty:
     """½·Σ λ_g·‖weights of group g‖²: feature spaces that need not be shrunk alike, such as motion
-    energy and semantics (Nunez-Elizalde, Huth & Gallant 2019, NeuroImage 197:482, eq. 10; Dupré la
-    Tour et al. 2022, NeuroImage 264:119728).
+    energy and semantics (Nunez-Elizalde, Huth & Gallant 2019, NeuroImage 197:482; Dupré la Tour
+    et al. 2022, NeuroImage 264:119728).
 
     Beside ½·mean squared error it is ridge regression of strength 1 on features divided by √λ_g.
     It is smooth: any optimizer, and `make_fit(precondition=True)`. A grid of each strength is an
