@@ -6,12 +6,14 @@ from jaxneuro.decoding.generalisation import Generalisation
 from jaxneuro.decoding.generalise import generalise, sliding
 from jaxneuro.decoding.kalman import Kalman, kalman
 from jaxneuro.decoding.logistic import logistic
+from jaxneuro.decoding.naive_bayes import NaiveBayes, naive_bayes
 
 __all__ = [
     "SCORES",
     "Generalisation",
     "Kalman",
     "Linear",
+    "NaiveBayes",
     "decode",
     "exact_linear",
     "generalise",
@@ -21,6 +23,7 @@ __all__ = [
     "logistic",
     "max_correlation",
     "mlp",
+    "naive_bayes",
     "shifted",
     "sliding",
 ]
