@@ -325,6 +325,7 @@ def test_region_model_is_torch_with_weights_copied(side: int) -> None:
         np.testing.assert_allclose(value, wanted, rtol=1e-3, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_neuron_model_trains_as_torch_does() -> None:
     torch = pytest.importorskip("torch")
     x, y = (a.astype(np.float32) for a in regression(40, 3))

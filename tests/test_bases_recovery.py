@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax.tree_util import Partial
 
 from jaxneuro import (
@@ -47,6 +48,7 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
+@pytest.mark.slow
 def test_tuning_to_position_and_direction() -> None:
     rng = np.random.default_rng(0)
     samples, neurons = 20_000, 6
@@ -93,6 +95,7 @@ def population(samples: int, dt: float):
     return counts[40:], filters
 
 
+@pytest.mark.slow
 def test_history_and_coupling_filters() -> None:
     counts, true = population(40_000, 0.001)
     history = f.raised_cosine(8, stretch=10, name="counts").filters(0.04, dt=0.001, channels=4)

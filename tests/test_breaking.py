@@ -128,6 +128,7 @@ def stop(child, number, after):
     return lines + rest.splitlines(keepends=True), child.returncode, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_stopped_goes_on(tmp_path, undisturbed, fitted, number):
     """SIGKILL: what was handed in is in chunks. The others: it waits for the disk, and is saved."""
@@ -323,6 +324,7 @@ def test_a_file_in_place_of_the_folder(tmp_path):
             many(folder)
 
 
+@pytest.mark.slow
 def test_a_folder_holds_one_run_at_a_time(tmp_path, undisturbed):
     child = start("many", tmp_path, pause=0.3)
     try:

@@ -77,6 +77,7 @@ def some_axes(samples, neurons):
     yield [axes.targets(neurons), axes.ablations(np.eye(4))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", range(3))
 def test_padding_changes_no_answer(which, monkeypatch):
     x, y = recording(67, 3)
@@ -102,6 +103,7 @@ def test_subjects_are_padded_in_time_and_by_neurons():
     assert grown[1].select(one, 2).y.shape == (36,)
 
 
+@pytest.mark.slow
 def test_draws_leave_the_padding_out():
     """Resampled groups, permutations and shifts of padded inputs: only what is there moves."""
     samples = 33

@@ -17,6 +17,7 @@ def memory(samples, targets, rho=0.9):
     return series
 
 
+@pytest.mark.slow
 def test_noise_with_a_memory_is_seldom_called_a_finding():
     """Of 300 unrelated series, about 15 have p ≤ .05; permuting samples would say so of most."""
     y, prediction = memory(1000, 300), memory(1000, 300)
@@ -27,6 +28,7 @@ def test_noise_with_a_memory_is_seldom_called_a_finding():
     assert found.p.min() >= 1 / 200 and (found.q >= found.p).all()
 
 
+@pytest.mark.slow
 def test_what_is_there_is_found():
     y = memory(600, 4)
     prediction = 0.7 * y + memory(600, 4)

@@ -265,6 +265,7 @@ def test_features_that_do_not_vary() -> None:
     np.testing.assert_allclose(found.bias, y.mean(axis=0), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_many_patterns_compile_few_programs() -> None:
     """Groups of 1 to 12 targets, of samples of every number: shapes are shared."""
     samples, targets = 40, 78

@@ -60,6 +60,7 @@ def compare(fit, inputs, folds, rtol=1e-3):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit", [RIDGE, LASSO], ids=["ridge", "lasso"])
 def test_finds_what_all_samples_give(fit):
     found = compare(fit, make_inputs(*recording()), splits.blocks(SAMPLES, FOLDS))

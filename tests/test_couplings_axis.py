@@ -16,6 +16,7 @@ def fitted(x, y, axis):
     return fit_many(encoding.linear(), inputs, [axis]).params["readout"]["kernel"][..., 0]
 
 
+@pytest.mark.slow
 def test_a_masked_target_is_fitted_as_if_it_had_its_own_design():
     kernels = fitted(X, Y, axes.targets(3, features=MASK))
     assert (kernels[MASK == 0] == 0).all()

@@ -426,6 +426,7 @@ def test_relative_to_squared_error_is_no_change_but_by_its_curvature() -> None:
         linear(loss=lambda prediction, y: jnp.abs(prediction - y), relative=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["poisson", "poisson_softplus", "bernoulli", "cross_entropy"])
 def test_fits_start_at_the_best_constant(name: str) -> None:
     loss, rng = getattr(losses, name), np.random.default_rng(0)

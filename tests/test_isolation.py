@@ -261,6 +261,7 @@ else:
 """
 
 
+@pytest.mark.slow
 def test_two_and_four_devices(whole, tmp_path):
     cases = ["poisson, lbfgs:2", "mlp, minibatches:4"]
     flags = "--xla_force_host_platform_device_count=4"

@@ -168,6 +168,7 @@ def test_a_command_hands_on_what_is_safe(capsys, monkeypatch) -> None:
     assert "fits; none is kept: with out=FOLDER" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_command_says_where_its_report_lies(tmp_path: Path, capsys) -> None:
     x, y = regions()
     run("brain_areas", tmp_path, x=x, y=y)

@@ -31,6 +31,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["brain_areas", "neural_decoding"])
 @pytest.mark.parametrize("form", FORMS)
 def test_labels_of_any_kind(tmp_path: Path, areas_of_plain, job: str, form: str) -> None:
@@ -42,6 +43,7 @@ def test_labels_of_any_kind(tmp_path: Path, areas_of_plain, job: str, form: str)
     assert "y has 3 categories" in told(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["brain_areas", "neural_decoding"])
 def test_yes_and_no_are_labels(tmp_path: Path, job: str) -> None:
     x, y = regions()
@@ -55,6 +57,7 @@ def test_one_hot_numbers_of_areas(tmp_path: Path) -> None:
     assert run("brain_areas", tmp_path, x=x, y=np.eye(3)[y])["score"] > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["brain_areas", "neural_decoding"])
 def test_few_of_a_class(tmp_path: Path, job: str) -> None:
     x, y = regions(60)
@@ -66,6 +69,7 @@ def test_few_of_a_class(tmp_path: Path, job: str) -> None:
     assert "class twice" in told(found) and "folds must" not in told(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["brain_areas", "neural_decoding"])
 def test_twelve_samples(tmp_path: Path, job: str) -> None:
     x, y = regions(60)
@@ -101,6 +105,7 @@ def test_messages_speak_of_the_file(tmp_path: Path, job: str, change, says: str)
 # What is a picture
 
 
+@pytest.mark.slow
 def test_epochs_are_no_pictures_unless_asked(tmp_path: Path, capsys, monkeypatch) -> None:
     # Which models there are is asked of images, not how well they do: 2 steps in batches of 4.
     network = areas.region_cnn

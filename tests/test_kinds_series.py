@@ -49,6 +49,7 @@ def test_a_strength_means_the_same_for_rare_and_for_common_events(name: str) -> 
         assert none / one == pytest.approx(expected, rel=0.12)
 
 
+@pytest.mark.slow
 def test_spikes_in_one_of_many_bins_are_found(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     place = rng.uniform(0, 1, 6000)
@@ -77,6 +78,7 @@ def _delayed(samples: int = 600, delay: int = 6, seed: int = 0):
     return x, drive + 0.3 * rng.normal(size=drive.shape)
 
 
+@pytest.mark.slow
 def test_a_series_is_decoded_from_its_past(tmp_path: Path) -> None:
     x, y = _delayed()
     found = run("neural_decoding", tmp_path, x=x, y=y, dt=0.02)
@@ -97,6 +99,7 @@ def test_neurons_answer_late(tmp_path: Path) -> None:
     assert found["models"]["Poisson GLM"] > 0.2
 
 
+@pytest.mark.slow
 def test_no_lag_reaches_over_the_edge_of_a_group(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(60, 2))
     groups = np.repeat(["b", "a", "c"], 20)

@@ -41,6 +41,7 @@ def plain(tmp_path_factory) -> dict[str, dict[str, Any]]:
             for job in ("neural_decoding", "neuron_activity")}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["neural_decoding", "neuron_activity"])
 @pytest.mark.parametrize("spoil", [_alternate, _fitted_block, _whole_rows, _scattered])
 def test_missing_values_cost_only_themselves(tmp_path: Path, plain, job: str, spoil) -> None:
@@ -111,6 +112,7 @@ MOVED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["neural_decoding", "neuron_activity"])
 @pytest.mark.parametrize("name", MOVED)
 def test_the_same_scores_in_any_unit_of_x(tmp_path: Path, plain, job: str, name: str) -> None:
@@ -138,6 +140,7 @@ def areas_of_plain(tmp_path_factory) -> dict[str, Any]:
     return run("brain_areas", tmp_path_factory.mktemp("plain"), x=x, y=y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MOVED)
 def test_the_same_areas_in_any_unit_of_x(tmp_path: Path, areas_of_plain, name: str) -> None:
     x, y = regions()

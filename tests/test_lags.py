@@ -38,6 +38,7 @@ def test_no_lag_reaches_over_the_edge_of_a_trial() -> None:
     assert np.ptp(moved[10:40] - middle, axis=(0, 1)).max() < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, 1e8])
 def test_the_lag_that_the_data_have_is_chosen_wherever_their_zero_lies(offset) -> None:
     x, y = series()

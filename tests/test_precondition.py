@@ -55,6 +55,7 @@ def both(loss: str, penalty, hyper, every, **options):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["half_squared_error", "poisson", "bernoulli"])
 def test_the_same_optimum_in_fewer_steps(loss):
     every = [axes.folds(splits.blocks(SAMPLES, 3)), axes.grid(l2=[1e-3, 0.1])]
@@ -65,6 +66,7 @@ def test_the_same_optimum_in_fewer_steps(loss):
     np.testing.assert_allclose(fast.scores["loss"], plain.scores["loss"], rtol=2e-3)
 
 
+@pytest.mark.slow
 def test_a_stiff_penalty_counts():
     """Smoothness along the features: its own curvature is in the basis."""
     penalty = penalties.smoothness("lag", {"lag": FEATURES}, 10.0)
@@ -97,6 +99,7 @@ def test_a_parabola_takes_one_step():
     assert int(fit_many(fit, make_inputs(x, y)).steps) <= 4  # the first is shortened to length 1
 
 
+@pytest.mark.slow
 def test_a_network_keeps_its_start():
     """q is p in other coordinates: nothing has moved before the first step."""
     x = correlated()

@@ -4,12 +4,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import jaxneuro as jn
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_readmes_code_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # it saves and reports
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)

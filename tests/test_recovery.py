@@ -2,6 +2,7 @@
 
 import numpy as np
 import optax
+import pytest
 
 from jaxneuro import (
     Status,
@@ -73,6 +74,7 @@ def test_velocity_from_motor_neurons() -> None:
     assert np.all(np.asarray(scores) > floor - 0.02)
 
 
+@pytest.mark.slow
 def test_cortical_areas_from_patches() -> None:
     truth = simulate.cortical_patches(1600, 6, 2, 3, seed=2, noise=0.7)
     held_out = np.arange(1600) >= 1200

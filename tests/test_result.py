@@ -41,6 +41,7 @@ def classifier():
     )
 
 
+@pytest.mark.slow
 def test_predictions_are_of_the_fold_that_held_the_sample_out(glm):
     assert glm.predictions.shape == (SAMPLES, NEURONS)
     every = glm.fits.predict(X)  # (neuron, outer, sample)

@@ -16,6 +16,7 @@ def test_rows_of_arrays_hold(run):
         assert row.least * 0.4 <= row.seen <= row.most * 1.6, row
 
 
+@pytest.mark.slow
 def test_all_permutations_by_formula_are_those_that_are_fitted():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64, 1)), rng.normal(size=(64, 3))

@@ -398,6 +398,7 @@ pathlib.Path(sys.argv[2]).write_bytes(pickle.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_the_same_numbers_in_another_process(tmp_path: Path) -> None:
     names = [f"{kind} {variant}".strip() for kind in MAKERS for variant in list(MAKERS[kind])[:1]]
     names += ["mlp tanh", "cnn narrow", "ridge number", "lasso where", "lbfgs memory"]

@@ -48,6 +48,7 @@ def seen(axis, x=X, **fields):
     return [axis.select(inputs, i) for i in range(axis.size)]
 
 
+@pytest.mark.slow
 def test_a_window_is_a_fit_of_its_part_of_x():
     every = fitted(X, axes.windows(WINDOWS))
     assert every.scores["loss"].shape == (WINDOWS, 3, 2)
