@@ -19,6 +19,7 @@ CASES = {
     "linear_decoder": "linear_decoder:case",
     "poisson_glm": "glm:one_penalty",
     "glm_search": "glm:search",
+    "nemos_basis": "nemos_basis:case",
     "ridge_cv": "ridge_cv:small",
     "ridge_cv_large": "ridge_cv:large",
     "banded_ridge": "banded_ridge:case",

@@ -6,15 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from experiments import mouse_v1, population, receptive_fields, receptors, resting_state
+from experiments import (
+    mouse_v1,
+    place_cell,
+    population,
+    receptive_fields,
+    receptors,
+    resting_state,
+)
 from experiments.runs import Part, command_line, finish, held_out, told
+
+_BY_PATH = {"mouse-v1": mouse_v1.run, "place-cell": place_cell.run}
 
 
 @dataclass
 class Options:
     """Predict neurons' activity from a stimulus, every neuron at once, and write a report.
 
-    Default: grasshopper auditory receptors (five models), a simulated V1 population of 1 000
+    Default: grasshopper auditory receptors (six models), a simulated V1 population of 1 000
     neurons (receptive fields recovered) and resting BOLD (94 regions × 7 subjects). About two
     minutes on two cores, and 12 MB to download once; compiled programs are kept in
     ~/.cache/jaxneuro. Writes summary.json, fits.csv, PNG figures and
@@ -22,10 +31,11 @@ class Options:
     """
 
     data: str = "all"
-    """"all", "grasshopper", "v1-simulation", "resting-state", "mouse-v1" (needs --path), or a
-    FILE.npz with x (sample, *feature) and y (sample, neuron), and if you like groups, test, dt."""
+    """"all", "grasshopper", "v1-simulation", "resting-state", "mouse-v1" or "place-cell" (these two
+    need --path), or a FILE.npz with x (sample, *feature) and y (sample, neuron), and if you like
+    groups, test, dt."""
     path: Path | None = None
-    """Folder of the mouse V1 recordings."""
+    """Folder of the mouse V1 recordings, or of the place cell's."""
     out: Path = Path("results/neuron_activity")
     """Folder to write into."""
     seed: int = 0
@@ -38,18 +48,16 @@ def main(options: Options) -> dict[str, Any]:
     """Runs the experiment and returns its summary."""
     command = f"python -m experiments.neuron_activity --data {options.data} --seed {options.seed}"
     common = {"job": "neuron_activity", "command": command, "out": options.out}
-    if options.data == "mouse-v1":
+    if options.data in _BY_PATH:
         if options.path is None:
-            raise ValueError("--data mouse-v1 needs --path, the folder of the recordings")
-        return mouse_v1.run(options.path, options.seed, options.quick, common)
+            raise ValueError(f"--data {options.data} needs --path, the folder of the recordings")
+        return _BY_PATH[options.data](options.path, options.seed, options.quick, common)
     if options.data.endswith(".npz"):
         return population.run(options.data, options.seed, options.quick, common)
 
     wanted = ("grasshopper", "v1-simulation", "resting-state")
     if options.data not in ("all", *wanted):
-        raise ValueError(
-            f"--data {options.data}: not one of {('all', *wanted, 'mouse-v1')} or .npz"
-        )
+        raise ValueError(f"--data {options.data}: not one of {('all', *wanted, *_BY_PATH)} or .npz")
     chosen = wanted if options.data == "all" else (options.data,)
     part, found = Part(), {}
     with told(part.notes):

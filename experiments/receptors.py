@@ -1,4 +1,4 @@
-"""Grasshopper auditory receptors: sound -> spikes, five models side by side."""
+"""Grasshopper auditory receptors: sound -> spikes, six models side by side."""
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from jaxneuro.report import Figure, Table, figures
 from jaxneuro.selection.search import Search, search
 
 LAGS = 20  # ms of sound, and of the cell's own past, that a model sees
+HISTORY = 100  # ms of its own past by bases, which reach further at no cost
 SCORE = "bits_per_spike"
+BASES = "Poisson GLM, bases and history"
 
 
 def _cell(number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -22,13 +24,32 @@ def _cell(number: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([level.max(axis=1), level.mean(axis=1)], axis=1), counts
 
 
+def _bases(level: np.ndarray, counts: np.ndarray, fitted: np.ndarray) -> np.ndarray:
+    """(time, 192): curves of the level at each lag of the sound, and of the time since each spike.
+
+    The level goes through splines before the filters, so that the drive may bend and saturate. 18
+    cosines over 20 ms are narrow: eight wide ones cost a tenth of the bits on the inner folds.
+    """
+    low, high = level[fitted].min(axis=0), level[fitted].max(axis=0)
+    curved = [
+        features.b_spline(5, order=3, bounds=(a, b)).evaluate(np.clip(one, a, b))
+        for one, a, b in zip(level.T, low, high, strict=True)
+    ]
+    drive = np.concatenate(curved, axis=1)
+    sound = features.raised_cosine(18, stretch=8.0, name="sound")
+    spikes = features.raised_cosine(12, stretch=50.0, name="spikes")
+    basis = sound.filters(LAGS, present=True, channels=drive.shape[1]) + spikes.filters(HISTORY)
+    return basis.evaluate(drive, counts, dtype=np.float32)
+
+
 def run(seed: int, quick: bool) -> tuple[Part, dict[str, Search], str]:
     """Fits both cells with every model; the last 2 of 10 seconds are held out."""
     cells = [_cell(number) for number in (1, 2)]
     samples = len(cells[0][1])
     splits = protocol(
-        samples, test=np.arange(samples) >= 0.8 * samples, series=True, folds=5, gap=LAGS
+        samples, test=np.arange(samples) >= 0.8 * samples, series=True, folds=5, gap=HISTORY
     )
+    fitted = splits.train[0, -1] > 0
     sound = [features.lags(level, LAGS).reshape(samples, -1) for level, _ in cells]
     past = [features.lags(counts, LAGS, first=1).reshape(samples, -1) for _, counts in cells]
     penalty = axes.grid(l2=[1e-2, 1e-1] if quick else [1e-3, 1e-2, 1e-1])
@@ -40,7 +61,7 @@ def run(seed: int, quick: bool) -> tuple[Part, dict[str, Search], str]:
         "Poisson GLM": (encoding.poisson_glm(), sound, penalty),
         "Poisson GLM, squares": (
             encoding.poisson_glm(),
-            [features.with_squares(x, splits.train[0, -1] > 0) for x in sound],
+            [features.with_squares(x, fitted) for x in sound],
             penalty,
         ),
         "Poisson MLP": (encoding.poisson_mlp((16,), steps=steps), sound, deep),
@@ -48,6 +69,11 @@ def run(seed: int, quick: bool) -> tuple[Part, dict[str, Search], str]:
             encoding.poisson_glm(),
             [np.concatenate(both, axis=1) for both in zip(sound, past, strict=True)],
             penalty,
+        ),
+        BASES: (
+            encoding.poisson_glm(),
+            [_bases(level, counts, fitted) for level, counts in cells],
+            axes.grid(l2=[1e-2, 1e-1] if quick else [1e-2, 3e-2, 1e-1, 3e-1]),
         ),
     }
     part, searches = Part(), dict[str, Search]()
@@ -80,7 +106,7 @@ def _report(part: Part, searches: dict[str, Search], plans, cells, test: np.ndar
 
     window = np.flatnonzero(test)[:400]
     predicted = {}
-    for name in ("Poisson GLM", "Poisson GLM, history"):
+    for name in ("Poisson GLM", BASES):
         fit, x, _ = plans[name]
         params = {
             layer: {leaf: value[0, 0] for leaf, value in leaves.items()}
@@ -98,7 +124,9 @@ def _report(part: Part, searches: dict[str, Search], plans, cells, test: np.ndar
         figures.model_scores(values, "bits per spike", 0.0)))  # fmt: skip
     source = data.grasshopper(1)
     part.provenance |= {"licence": source.licence, "citation": source.citation}
-    part.notes.append(
+    part.notes += [
         "Two recordings of ten seconds: the order of the models can be trusted, the second decimal "
-        "cannot. Spike history predicts from the cell's own past, not from sound alone."
-    )
+        "cannot. Spike history predicts from the cell's own past, not from sound alone.",
+        f"{BASES}: how many functions and how far back was chosen among 23 designs by their scores "
+        "on the inner folds; only this one was tried on the held-out seconds.",
+    ]

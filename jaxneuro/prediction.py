@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxneuro import origin, several
 from jaxneuro.fit import Fit
-from jaxneuro.fit.scaling import at_layer
+from jaxneuro.fit.scaling import at_layer, layer_of
 from jaxneuro.sizes import bucket, grown
 from jaxneuro.types import Closed, Origin
 
@@ -95,9 +95,16 @@ def to_raw(
     steps = [(own.first_layer, origin.of_features, x_origin)]
     steps += [(own.readout, origin.of_outputs, y_origin)]
     for layer, of, shift in reversed(steps) if back else steps:
-        if layer is not None and shift is not None:
+        if layer is not None and shift is not None and _meets(params, layer, of, shift):
             params = at_layer(params, layer, lambda dense, of=of, by=shift: of(dense, by, back))
     return params
+
+
+def _meets(params: Any, layer: tuple[str, ...], of: Callable, shift: Origin) -> bool:
+    """Whether a first layer has a weight for each feature that was shifted: one that is the same
+    for several (times of a sequence) takes no shift of each."""
+    rows = layer_of(params, layer)["kernel"].shape[-2]
+    return of is not origin.of_features or rows == np.size(shift.offset)
 
 
 def take(params: Any, index: tuple[int, ...]) -> Any:

@@ -21,6 +21,7 @@ AGREE = {
     "linear_decoder": 1e-4,
     "poisson_glm": 1e-4,
     "glm_search": 1e-3,
+    "nemos_basis": 1e-4,
     "ridge_cv": 1e-4,
     "ridge_cv_large": 1e-4,
     "banded_ridge": 1e-4,
@@ -44,12 +45,15 @@ def test_case(name):
     assert records and all(r["case"] == name and r["seconds"] > 0 for r in records)
     assert all(math.isfinite(r["quality"]) for r in records)
     if name in AGREE:
-        alone = name == "banded_ridge" and find("himalaya") is None  # its only peer
+        only = {"banded_ridge": "himalaya", "nemos_basis": "nemos"}.get(name)
+        alone = only is not None and find(only) is None  # without its only peer
         assert records[0]["implementation"].startswith("jaxneuro")
         assert len(records) > 1 or alone
         assert all(r["quality"] <= AGREE[name] for r in records[1:]), records
     if name == "poisson_glm":
         assert records[0]["quality"] <= 1e-5
+    if name == "nemos_basis":
+        assert records[0].get("designs_differ", 0) <= 1e-6
     if name == "scaling":  # on one and on two devices
         bits = [r["quality"] for r in records if "devices" in r["implementation"]]
         assert bits == [0, 0]

@@ -55,6 +55,8 @@ def test_all_jobs_run_on_their_recordings(tmp_path, capsys):
     returned = _or_skip(lambda: run_all(All(out=tmp_path, quick=True)))
     activity, areas, decoding = (_checked(tmp_path / s["job"], s) for s in returned)
     assert activity["score"] > 0.5  # bits per spike: sound drives these cells
+    by_bases = activity["bits_per_spike"]["Poisson GLM, bases and history"]
+    assert by_bases[0] >= 1.75 and by_bases[1] >= 1.40
     assert activity["receptive_field_correlation"] > 0.7
     assert areas["score"] > areas["baseline"] + 0.2
     assert decoding["models"]["linear decoder"] > 0.1 > np.median(decoding["shifted_r2"])
@@ -168,6 +170,18 @@ def test_mouse_v1_by_path(tmp_path):
     )
     summary = _checked(tmp_path, neuron_activity.main(options))
     assert 0 <= summary["score"] < 0.5
+
+
+@pytest.mark.slow
+def test_place_cell_by_path(tmp_path):
+    """Splines of position × direction beat the published quadratic on identical round trips."""
+    options = neuron_activity.Options(
+        data="place-cell", path=_recordings("place_cell_kramer"), out=tmp_path, quick=True
+    )
+    summary = _checked(tmp_path, neuron_activity.main(options))
+    assert summary["score"] > 3.2 and summary["models"]["quadratic GLM"] > 2.8
+    assert summary["gain_interval"][0] > 0 and summary["gain_p"] < 0.05
+    assert summary["gain"] > 0.3 and summary["model"] == "spline GLM"
 
 
 @pytest.mark.slow

@@ -50,6 +50,17 @@ CASES: dict[str, tuple[Model, tuple[int, ...], int | None]] = {
     "neuron_mlp of 2": (models.neuron_mlp(3, 2), FLAT, 2),
     "region_cnn": (models.region_cnn(3), IMAGES, 3),
     "linear_decoder": (models.linear_decoder(2), FLAT, 2),
+    "linear_nonlinear": (models.linear_nonlinear(), FLAT, None),
+    "core_readout": (models.core_readout(3, (2, 2), 3), IMAGES, 3),
+    "core_readout of masks": (
+        models.core_readout(2, (2,), 3, readout="factorised", separable=False),
+        IMAGES,
+        2,
+    ),
+    "recurrent": (models.recurrent(4), (5, 3, 2), None),
+    "recurrent of 2": (models.recurrent(4, 2, cell="lstm", dropout=0.2), (5, 3, 2), 2),
+    "temporal_convolution": (models.temporal_convolution((3, 2)), (5, 4, 2), None),
+    "temporal_convolution of 2": (models.temporal_convolution((3,), 2, 2), (5, 4, 2), 2),
     "from_linen": (models.from_linen(Linen(), ("first",), readout=("second",)), FLAT, 2),
     "from_nnx": (models.from_nnx(Nnx, ("first",), readout=("second",)), FLAT, 2),
 }
@@ -100,7 +111,8 @@ def test_pure_and_deterministic_by_key(name: str) -> None:
     same = [
         np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (params, other)), strict=True)
     ]
-    assert all(same) == name.startswith("linear ") or name == "linear"  # these start at zero
+    starts_at_zero = name.startswith("linear ") or name in ("linear", "linear_nonlinear")
+    assert all(same) == starts_at_zero
 
 
 @every_model
@@ -138,7 +150,8 @@ def test_layers_have_names_and_biases_are_called_bias(name: str) -> None:
     _, params, _ = made(name)
     for path, leaf in zip(paths(params), jax.tree.leaves(params), strict=True):
         assert len(path) >= 2 and path[-1] in ("kernel", "bias"), path
-        assert (path[-1] == "bias") == (leaf.ndim == 1), path
+        # A position is nothing to be shrunk either.
+        assert (path[-1] == "bias") == (leaf.ndim == 1 or path[0] == "position"), path
         assert not any(re.fullmatch(r"[A-Z]\w*_\d+", part) for part in path), path  # Flax's own
 
 
@@ -146,13 +159,13 @@ def test_layers_have_names_and_biases_are_called_bias(name: str) -> None:
 def test_first_layer_is_where_x_comes_in(name: str) -> None:
     model, params, x = made(name)
     if model.first_layer is None:
-        assert "cnn" in name
+        assert "cnn" in name or "core" in name
         return
     layer = params
     for part in model.first_layer:
         layer = layer[part]
     assert set(layer) == {"kernel", "bias"}
-    assert layer["kernel"].shape[0] == x[0].size
+    assert layer["kernel"].shape[0] in (x[0].size, x.shape[-1])  # of a moment, at all times alike
     # Without its kernel nothing of x arrives.
     zeros = np.zeros_like(layer["kernel"])
     silent = dict(params) | {model.first_layer[0]: layer | {"kernel": zeros}}
@@ -348,7 +361,9 @@ def test_pool_is_flax_max_pool(shape: tuple[int, ...]) -> None:
 
 def test_patches_are_the_neighbourhoods() -> None:
     x = np.arange(2 * 3 * 4 * 2.0).reshape(2, 3, 4, 2)
-    found = np.asarray(neighbourhoods(jnp.asarray(x, jnp.float32), SAME_3X3)).reshape(2, 3, 4, 3, 3, 2)
+    found = np.asarray(neighbourhoods(jnp.asarray(x, jnp.float32), SAME_3X3)).reshape(
+        2, 3, 4, 3, 3, 2
+    )
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     for row in range(3):
         for column in range(4):

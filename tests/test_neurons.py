@@ -78,8 +78,17 @@ def test_the_page(found, tmp_path):
     page = found.report(tmp_path).read_text()
     assert "Ceilings, 100 repeated stimuli" in page and "history" in page
     assert {p.name for p in tmp_path.glob("*.png")} == {
-        "scores.png", "ceilings.png", "predictions.png"
+        "scores.png", "ceilings.png", "predictions.png", "fields.png"
     }  # fmt: skip
+    assert "without bands" in page
+
+
+def test_fields_are_those_of_the_truth(found):
+    models, weights = found.fields([2, 0])
+    assert models.tolist() == ["history", "history"] and weights.shape == (2, 4, 4)
+    truth = np.zeros((2, 4, 4))
+    truth[0, 3, 2] = truth[1, 3, 0] = 0.7
+    np.testing.assert_allclose(weights, truth, atol=0.2)
 
 
 def test_what_is_saved_comes_back(found, tmp_path):

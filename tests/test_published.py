@@ -50,6 +50,7 @@ def _fitted(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
     return coefficients, 2 * len(coefficients) - 2 * log_likelihood
 
 
+@pytest.mark.slow
 def test_place_cell() -> None:
     place, direction, counts = _place_cell()
     columns = [place, place**2, direction]
@@ -62,6 +63,26 @@ def test_place_cell() -> None:
         found = _fitted(np.stack(columns[:size], axis=1), counts)
         np.testing.assert_allclose(found[0], coefficients, atol=1e-3)
         assert found[1] == pytest.approx(aic, abs=0.01)
+
+
+@pytest.mark.slow
+def test_errors_of_the_place_cell() -> None:
+    """The published intervals of the quadratic model, two standard errors wide to either side, and
+    p of direction."""
+    place, direction, counts = _place_cell()
+    found = []
+    for columns in ([place, place**2], [place, place**2, direction]):
+        inputs = jn.make_inputs(np.stack(columns, axis=1), counts[:, None])
+        found.append(statistics.wald(jn.fit_many(FIT, inputs, [jn.axes.targets(1)]), inputs))
+    quadratic, directed = found
+    estimate, error = (
+        np.r_[quadratic.bias[k], quadratic.kernel[k][0]]  # estimates, then their errors
+        for k in (0, 1)
+    )
+    published = np.array([[-29.9543, -22.6038], [0.5778, 0.8024], [-0.006309, -0.004616]])
+    ends = estimate[:, None] + np.array([-2, 2]) * error[:, None]
+    np.testing.assert_allclose(ends, published, rtol=2e-4)
+    assert directed.kernel.p[0, 2] == pytest.approx(9.5556e-20, rel=0.02)
 
 
 def test_time_rescaling_gives_the_published_verdicts() -> None:

@@ -82,6 +82,16 @@ MAKERS: dict[str, dict[str, Callable[[], Any]]] = {
     },
     "region_cnn": {"": lambda: models.region_cnn(3), "of 2": lambda: models.region_cnn(2)},
     "linear_decoder": {"": models.linear_decoder, "of 2": lambda: models.linear_decoder(2)},
+    "linear_nonlinear": {"": models.linear_nonlinear},
+    "core_readout": {
+        "": lambda: models.core_readout(3, (2,), 3),
+        "of 2": lambda: models.core_readout(2, (2,), 3),
+    },
+    "recurrent": {"": models.recurrent, "lstm": lambda: models.recurrent(cell="lstm")},
+    "temporal_convolution": {
+        "": models.temporal_convolution,
+        "of 1": lambda: models.temporal_convolution((4,)),
+    },
     "from_linen": {
         "": lambda: models.from_linen(Linen(2)),
         "of 3": lambda: models.from_linen(Linen(3)),

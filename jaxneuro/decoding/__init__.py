@@ -1,7 +1,16 @@
 """Job 3, neural decoding: neural signals -> movement or mental state."""
 
 from jaxneuro.decoding.classifiers import Linear, lda, max_correlation
-from jaxneuro.decoding.fits import SCORES, decode, exact_linear, linear_decoder, mlp, shifted
+from jaxneuro.decoding.fits import (
+    SCORES,
+    decode,
+    exact_linear,
+    linear_decoder,
+    mlp,
+    recurrent,
+    shifted,
+    temporal_convolution,
+)
 from jaxneuro.decoding.generalisation import Generalisation
 from jaxneuro.decoding.generalise import generalise, sliding
 from jaxneuro.decoding.kalman import Kalman, kalman
@@ -24,6 +33,8 @@ __all__ = [
     "max_correlation",
     "mlp",
     "naive_bayes",
+    "recurrent",
     "shifted",
     "sliding",
+    "temporal_convolution",
 ]

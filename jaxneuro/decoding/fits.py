@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from jaxneuro.linear import ridge
 from jaxneuro.selection import leakage
 from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
-from jaxneuro.types import Array, Axis, Closed
+from jaxneuro.types import Array, Axis, Closed, Model
 
 SCORES: dict[str, Any] = {
     "r2": metrics.r2,
@@ -51,8 +51,41 @@ def mlp(
 ) -> Fit:
     """Perceptron trained by Adam on minibatches, its step size falling to zero on a cosine; "l2",
     "learning_rate"."""
+    return _network(models.mlp(hidden, outputs), steps, batch)
+
+
+def recurrent(
+    outputs: int,
+    hidden: int = 64,
+    steps: int = 2000,
+    batch: int | None = 256,
+    *,
+    cell: Literal["gru", "lstm"] = "gru",
+    dropout: float = 0.0,
+) -> Fit:
+    """A GRU or LSTM over the past of each sample, `x` (sample, time, feature) (`models.recurrent`),
+    trained as `mlp` is; "l2", "learning_rate"."""
+    model = models.recurrent(hidden, outputs, cell=cell, dropout=dropout)
+    return _network(model, steps, batch)
+
+
+def temporal_convolution(
+    outputs: int,
+    channels: Sequence[int] = (32, 32),
+    size: int = 3,
+    steps: int = 2000,
+    batch: int | None = 256,
+    *,
+    dropout: float = 0.0,
+) -> Fit:
+    """Causal convolutions over the past of each sample, likewise."""
+    model = models.temporal_convolution(channels, size, outputs, dropout=dropout)
+    return _network(model, steps, batch)
+
+
+def _network(model: Model, steps: int, batch: int | None) -> Fit:
     return make_fit(
-        models.mlp(hidden, outputs),
+        model,
         losses.half_squared_error,
         Closed(_adam, (steps,)),
         penalties.ridge(),

@@ -92,6 +92,29 @@ def poisson_glm(scores: Mapping[str, Any] | None = None) -> Fit:
     )
 
 
+def linear_nonlinear(scores: Mapping[str, Any] | None = None) -> Fit:
+    """Poisson model whose log-rate is a learned function of one projection of the stimulus
+    (`models.linear_nonlinear`), L-BFGS; "l2" on the weights of standardised features and on the
+    bends of the function, relative to the neuron's mean count. A strong one is the Poisson GLM. It
+    takes about ten times the steps of that."""
+    return make_fit(
+        models.linear_nonlinear(),
+        losses.poisson,
+        optimizers.lbfgs(),
+        penalties.ridge(where=_before_readout),
+        Stop(max_steps=300, gradient=1e-4),
+        scores=scores or COUNTS,
+        standardise=True,
+        precondition=True,
+        relative=True,
+    )
+
+
+def _before_readout(path: tuple[str, ...], leaf: Array) -> bool:
+    del leaf
+    return path[0] != "readout"
+
+
 def mlp(
     hidden: Sequence[int] = (32,), steps: int = 200, scores: Mapping[str, Any] | None = None
 ) -> Fit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,12 @@ from jaxneuro.encoding.neurons_result import Neurons
 from jaxneuro.report import Figure, Table, figures
 
 _MANY = 40  # neurons that are not listed one by one
+_SHOWN = 4  # the best neurons, of which there are pictures
+_FIELDS = (
+    "Receptive fields are the weights of linear models as fitted, drawn toward 0 by their penalty, "
+    "and without bands: `encoding.linear_fields` refits them to resamples for those, and "
+    "`encoding.most_exciting` asks other models what they respond to."
+)
 _NOTE = (
     "Intervals (95 %) and p say how much the held-out samples may vary, with the fits as they are; "
     "p is of responses shifted in time (of a time series) or permuted, q its false discovery rate."
@@ -25,6 +32,8 @@ def write_page(found: Neurons, folder: Path, title: str | None) -> Path:
         statuses.update(search.fits.statuses())
         statuses.update({} if search.inner is None else search.inner.statuses())
     searches = found.searches.values()
+    drawn = pictures(found)
+    told = (_FIELDS,) if any(picture.name == "fields" for picture in drawn) else ()
     report.write(
         folder,
         title=title or "Neurons predicted",
@@ -48,8 +57,8 @@ def write_page(found: Neurons, folder: Path, title: str | None) -> Path:
         },
         fits=found.table(),
         tables=tables(found),
-        figures=pictures(found),
-        notes=found.notes,
+        figures=drawn,
+        notes=(*found.notes, *told),
         provenance=report.versions(),
     )
     return folder / "report.html"
@@ -98,7 +107,8 @@ def _ceilings(found: Neurons) -> Table:
 
 
 def pictures(found: Neurons) -> list[Figure]:
-    """Scores by model; scores against ceilings; the best neurons, observed and predicted."""
+    """Scores by model; scores against ceilings; the best neurons, observed and predicted, and their
+    receptive fields where a linear model is among those compared."""
     by_model = {model: scores["correlation"] for model, scores in found.scores.items()}
     made = [
         Figure("scores", "Held-out correlation of every neuron, by model.",
@@ -110,14 +120,26 @@ def pictures(found: Neurons) -> list[Figure]:
             "that its repeats allow of single trials.",
             figures.scatter(ceiling, found.sure.score, "ceiling", "correlation")))  # fmt: skip
     score = np.where(np.isnan(found.sure.score), -np.inf, found.sure.score)
-    best = np.argsort(-score, kind="stable")[:4]
+    best = np.argsort(-score, kind="stable")[:_SHOWN]
     names = [f"neuron {i}, {found.chosen[i]}" for i in best]
     picture = figures.observed_predicted(
         found.observed[:, best].astype(float), found.predictions[:, best].astype(float), names
     )
     caption = "Observed and predicted while held out: the best neurons."
     made.append(Figure("predictions", caption, picture))
+    models, weights = found.fields(best)
+    if len(models):
+        shown = [f"neuron {i}, {model}" for i, model in zip(best, models, strict=True)]
+        caption = "What the best neurons weigh the stimulus by, in the best linear model of each."
+        made.append(Figure("fields", caption, _fields(weights, shown)))
     return made
+
+
+def _fields(weights: np.ndarray, names: list[str]) -> Any:
+    """Of images a picture each, else over lags and features."""
+    if weights.shape[1] == 1 and weights.ndim == 4 and min(weights.shape[2:]) > 2:
+        return figures.images(list(weights[:, 0]), names, len(names))
+    return figures.fields(weights.reshape(*weights.shape[:2], -1), names)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro.encoding.design import Design
 from jaxneuro.encoding.repeats import Repeats
+from jaxneuro.fit.scaling import layer_of
+from jaxneuro.prediction import frozen
 from jaxneuro.selection.search import Search
 from jaxneuro.statistics import Certainty
 
@@ -107,6 +109,29 @@ class Neurons:
             }
         return columns
 
+    def fields(self, neurons: ArrayLike) -> tuple[NDArray[np.str_], np.ndarray]:
+        """What neurons weigh the stimulus by in the linear model that predicts each best on inner
+        folds: its name (neuron,), and weights (neuron, lag, *feature) for one unit of `x`. Lags
+        that a neuron's fit does not see have weight 0; histories are left out. Empty where no
+        model is linear.
+
+        Args:
+          neurons: (neuron,) their numbers.
+        """
+        neurons = np.asarray(neurons, int)
+        kernels = {name: _kernel(found) for name, found in self.searches.items()}
+        linear = {name: kernel for name, kernel in kernels.items() if kernel is not None}
+        if not linear:
+            return np.empty(0, str), np.empty((0, 0, 0))
+        worth = np.stack([np.nan_to_num(self.inner[n], nan=-np.inf)[neurons] for n in linear])
+        models = np.array(list(linear))[worth.argmax(axis=0)]
+        lags, width = max(self.design.lags) + 1, len(self.design.middle)
+        seen = [linear[name][i, : lags * width] for name, i in zip(models, neurons, strict=True)]
+        given = next(iter(self.searches.values())).inputs
+        shape = given.x.shape[1:] if lags == 1 and given is not None else (width,)
+        shape = shape if int(np.prod(shape)) == width else (width,)
+        return models, np.stack(seen).reshape(len(neurons), lags, *shape)
+
     def predict(
         self, x: ArrayLike, y: ArrayLike | None = None, trials: ArrayLike | None = None
     ) -> np.ndarray:
@@ -159,6 +184,15 @@ class Neurons:
         from jaxneuro.encoding.neurons_saved import save
 
         save(self, Path(path))
+
+
+def _kernel(found: Search) -> np.ndarray | None:
+    """(neuron, feature) the weights of a linear model, mean over outer folds; None of others."""
+    fit = frozen(found.fits.fit)
+    if fit.first_layer is None or fit.first_layer != fit.readout or found.fits.params is None:
+        return None
+    kernel = np.asarray(layer_of(found.fits.params, fit.first_layer)["kernel"])
+    return kernel.reshape(kernel.shape[0], -1, kernel.shape[-2]).mean(axis=1)
 
 
 def _by_model(name: str, every: Mapping[str, Mapping[str, np.ndarray]], chosen: NDArray) -> Any:

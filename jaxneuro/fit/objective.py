@@ -149,7 +149,10 @@ def measure_frame(recipe: Recipe, params: Params, inputs: Inputs) -> tuple[Frame
     shape = jax.eval_shape(
         lambda p, x, y: align(output(recipe, p, x), y, loss), params, inputs.x, inputs.y
     ).shape  # before anything broadcasts
-    scale = scaling.measure(inputs.x, inputs.weight) if recipe.standardise else None
+    scale = None
+    if recipe.standardise:
+        rows = scaling.layer_of(params, recipe.layer)["kernel"].shape[0]
+        scale = scaling.measure(inputs.x, inputs.weight, rows)
     own = units.measure(inputs.y, inputs.weight, recipe.standardise) if recipe.in_units else None
     frame = Frame(scale, None, own, None)
     curvature = None
@@ -193,6 +196,8 @@ def _basis(
 ) -> precondition.Basis:
     """By the curvature of the loss, and of the penalties in one unit's weights."""
     layer, moments = recipe.layer, known(inputs)
+    if scaling.layer_of(params, layer)["kernel"].shape[0] != len(moments.mean):
+        raise ValueError("precondition=True needs a first layer that meets all features at once")
     scale = scaling.ablate(frame.scaling, inputs.features)
 
     def penalised(unit: Array) -> Array:

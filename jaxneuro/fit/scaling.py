@@ -19,8 +19,10 @@ class Scaling(NamedTuple):
     gain: Array
 
 
-def measure(x: Array, weight: Array) -> Scaling:
-    """Standardisation of `x` (sample, *feature) by mean and deviation over `weight` (sample,).
+def measure(x: Array, weight: Array, features: int | None = None) -> Scaling:
+    """Standardisation of `x` (sample, *feature) by mean and deviation over `weight` (sample,), for
+    a layer of so many `features`: all, or those of the last axis alone, such as neurons, where the
+    layer is the same for all others, such as times.
 
     A feature that does not vary has gain 0: no weight can be learned for it, and what it did
     outside these samples must not reach a prediction. One whose deviation is below a hundredth of
@@ -28,6 +30,11 @@ def measure(x: Array, weight: Array) -> Scaling:
     product: squares are taken about a centre that `x` shares, so little cancels.
     """
     flat = single(x, "standardise=True").reshape(x.shape[0], -1)
+    if features not in (None, flat.shape[1]):
+        if x.ndim < 3 or x.shape[-1] != features:
+            raise ValueError(f"the first layer is of {features} features, and x has {x.shape[1:]}")
+        weight = jnp.repeat(weight, flat.shape[1] // features)
+        flat = flat.reshape(-1, features)
     means = _blocks(flat).sum(axis=1) / _blocks(jnp.ones((len(flat), 1))).sum(axis=1)
     centre = jnp.median(means, axis=0).astype(flat.dtype)  # an artefact does not move it
     flat = flat - centre

@@ -2,16 +2,23 @@
 
 from jaxneuro.models.article import linear_decoder, neuron_mlp, region_cnn
 from jaxneuro.models.cnn import cnn
+from jaxneuro.models.core import core_readout
 from jaxneuro.models.dense import linear, mlp
+from jaxneuro.models.nonlinear import linear_nonlinear
+from jaxneuro.models.sequences import recurrent, temporal_convolution
 from jaxneuro.models.wrap import from_linen, from_nnx
 
 __all__ = [
     "cnn",
+    "core_readout",
     "from_linen",
     "from_nnx",
     "linear",
     "linear_decoder",
+    "linear_nonlinear",
     "mlp",
     "neuron_mlp",
+    "recurrent",
     "region_cnn",
+    "temporal_convolution",
 ]

@@ -25,6 +25,7 @@ from jaxneuro.statistics.bootstrap import (
 from jaxneuro.statistics.certainty import Certainty, certainty
 from jaxneuro.statistics.comparison import Comparison, CorrectedT, corrected_t, sign_flip
 from jaxneuro.statistics.glm import Coefficients, Wald, wald
+from jaxneuro.statistics.groups import WaldGroups, wald_groups
 from jaxneuro.statistics.intervals import Interval, interval
 from jaxneuro.statistics.partition import Partition, Subsets, partition, split_r2, subsets
 from jaxneuro.statistics.rescaling import TimeRescaling, time_rescaling
@@ -51,6 +52,7 @@ __all__ = [
     "Subsets",
     "TimeRescaling",
     "Wald",
+    "WaldGroups",
     "against_null",
     "average_correlation",
     "block_length",
@@ -76,4 +78,5 @@ __all__ = [
     "time_rescaling",
     "trial_correlation",
     "wald",
+    "wald_groups",
 ]

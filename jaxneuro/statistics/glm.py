@@ -95,17 +95,13 @@ def wald(
       ValueError: another model or loss, `fits` without parameters, or an axis that changes `x` and
         is not an outer one.
     """
-    level, (loss, kernel, bias) = fraction("level", level), _linear(fits)
-    if loss.curvature is None or loss.labels:
-        raise ValueError("wald: the curvature of this loss is not known, or it is of class labels")
-    if loss.equivariant:  # of any factor, so that the dispersion is the variance
-        loss = losses.half_squared_error
+    level, (loss, kernel, bias) = fraction("level", level), linear_fits(fits, "wald")
     if dispersion is None:
         dispersion = loss.dispersion
     coefficients = np.concatenate([kernel, bias[..., None]], axis=2)
     errors, others = np.full(coefficients.shape, np.nan), np.full((5, *bias.shape), np.nan)
     tail: tuple[int, ...] = bias.shape[1:]
-    for design, rows, part in _parts(fits, inputs):
+    for design, rows, part in parts(fits, inputs):
         if part.y.ndim == 2:
             tail, part = (), part._replace(y=part.y[..., None])
         for output in range(part.y.shape[2]):
@@ -122,24 +118,35 @@ def wald(
     )
 
 
-def _linear(fits: Fits) -> tuple[Loss, Floats, Floats]:
-    """The loss, kernel (fit, output, feature) and bias (fit, output)."""
+def linear_fits(fits: Fits, asks: str) -> tuple[Loss, Floats, Floats]:
+    """The loss, as the information takes it, kernel (fit, output, feature) and bias (fit, output).
+
+    Raises:
+      ValueError: another model or loss; `asks` says what takes these.
+    """
     fit = fits.fit
     if not isinstance(fit, Fit):
         raise ValueError(
-            "wald: these fits were loaded, without their loss: it takes those of a run"
+            f"{asks}: these fits were loaded, without their loss: it takes those of a run"
         )
     layer = fit.model.readout
     if layer is None or layer != fit.model.first_layer:
-        raise ValueError("wald: the model is not linear: it takes fits of models.linear()")
+        raise ValueError(f"{asks}: the model is not linear: it takes fits of models.linear()")
     if fits.params is None:
-        raise ValueError('wald: the parameters were not kept; fit with keep="all"')
+        raise ValueError(f'{asks}: the parameters were not kept; fit with keep="all"')
+    loss = fit.loss
+    if loss.curvature is None or loss.labels:
+        raise ValueError(
+            f"{asks}: the curvature of this loss is not known, or it is of class labels"
+        )
+    if loss.equivariant:  # of any factor, so that the dispersion is the variance
+        loss = losses.half_squared_error
     dense = fits.params
     for name in layer:
         dense = dense[name]
     kernel, bias = (np.asarray(dense[name], np.float64) for name in ("kernel", "bias"))
     kernel = kernel.reshape(len(fits), *kernel.shape[-2:]).swapaxes(1, 2)
-    return fit.loss, kernel, bias.reshape(len(fits), -1)
+    return loss, kernel, bias.reshape(len(fits), -1)
 
 
 def _coefficients(value: Floats, error: Floats, edge: float, shape: tuple) -> Coefficients:
@@ -149,7 +156,7 @@ def _coefficients(value: Floats, error: Floats, edge: float, shape: tuple) -> Co
     return Coefficients(*(a.reshape(shape) for a in made))
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """What some fits do not share: y (fit, sample, *output) as recorded, weight (fit, sample), and
     which features they see, (fit, feature)."""
 
@@ -158,7 +165,7 @@ class _Part(NamedTuple):
     features: Any
 
 
-def _parts(fits: Fits, inputs: Inputs) -> Iterator[tuple[Design, np.ndarray, _Part]]:
+def parts(fits: Fits, inputs: Inputs) -> Iterator[tuple[Design, np.ndarray, Part]]:
     """Blocks of fits that share their features, and their places among all."""
     rows = fits.rows
     inputs, axes = buckets.fill(inputs, list(fits.row_axes))  # draws are of as many samples as then
@@ -177,7 +184,7 @@ def _parts(fits: Fits, inputs: Inputs) -> Iterator[tuple[Design, np.ndarray, _Pa
             y = origin.undo(y, jax.tree.map(lambda a: np.asarray(a)[:, None], y_origin))
             features = np.ones((size, design.x.shape[1] - 1)) if features is None else features
             found = (np.asarray(a, np.float64)[: len(part)] for a in (y, weight, features))
-            yield design, part, _Part(*found)
+            yield design, part, Part(*found)
 
 
 @jax.jit

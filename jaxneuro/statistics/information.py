@@ -58,10 +58,56 @@ def fit_errors(
       weight: (fit, sample).
       seen: (fit, feature) which features a fit has.
     """
-    standard = coefficients * np.append(design.scale, 1)
-    standard[:, -1] += coefficients[:, :-1] @ design.mean
     there = ~np.isnan(y)
     weight, y = np.where(there, weight, 0), np.where(there, y, 0)
+    found = scatter(loss, design, coefficients, y, weight, seen, sandwich, dispersion)
+    covariance, seen = found.covariance, found.seen
+    samples, size = weight.sum(axis=1), seen.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        back = np.append(-design.mean / design.scale, 1) * seen  # the bias, of standard ones
+        variance = np.diagonal(covariance, axis1=1, axis2=2).copy()
+        variance[:, -1] = np.einsum("ni,nij,nj->n", back, covariance, back)
+        errors = np.sqrt(np.maximum(variance, 0)) / np.append(design.scale, 1)
+        scale = found.dispersion if dispersion is None else np.full(len(y), dispersion)
+        likelihood = _log_likelihood(loss, y, found.mean, found.value, weight, scale)
+        bic = np.log(samples) * size - 2 * likelihood
+    others = np.stack([found.dispersion, likelihood, 2 * size - 2 * likelihood, bic, samples])
+    return np.where(seen, errors, np.nan), others
+
+
+class Scatter(NamedTuple):
+    """How the coefficients of features in standard units scatter; with the bias, the last column.
+
+    Attributes:
+      coefficients: (fit, column).
+      covariance: (fit, column, column), 0 for features that a fit does not see; NaN where the
+        information is singular.
+      seen: (fit, column).
+      dispersion: (fit,) Pearson's.
+      mean, value: (fit, sample) what the fits expect, and their loss there.
+    """
+
+    coefficients: Floats
+    covariance: Floats
+    seen: NDArray[np.bool_]
+    dispersion: Floats
+    mean: Floats
+    value: Floats
+
+
+def scatter(
+    loss: Loss,
+    design: Design,
+    coefficients: Floats,
+    y: Floats,
+    weight: Floats,
+    seen: NDArray[np.bool_],
+    sandwich: bool,
+    dispersion: float | None,
+) -> Scatter:
+    """See `fit_errors`; no `y` is missing that has weight."""
+    standard = coefficients * np.append(design.scale, 1)
+    standard[:, -1] += coefficients[:, :-1] @ design.mean
     with jax.enable_x64(True):
         found = _moments(loss, standard @ design.x.T, y)
         mean, slope, curvature, score, bend, value = (np.asarray(a, np.float64) for a in found)
@@ -74,19 +120,12 @@ def fit_errors(
         curved = bend if sandwich else curvature
         curved, squares = (np.where(weight > 0, weight * a, 0) for a in (curved, score**2))
         covariance = _inverse(_products(design.x, curved), seen)
-        scale = spread if dispersion is None else np.full(len(y), dispersion)
         if sandwich:
             covariance = covariance @ _products(design.x, squares) @ covariance
         else:
+            scale = spread if dispersion is None else np.full(len(y), dispersion)
             covariance = covariance * scale[:, None, None]
-        back = np.append(-design.mean / design.scale, 1) * seen  # the bias, of standard ones
-        variance = np.diagonal(covariance, axis1=1, axis2=2).copy()
-        variance[:, -1] = np.einsum("ni,nij,nj->n", back, covariance, back)
-        errors = np.sqrt(np.maximum(variance, 0)) / np.append(design.scale, 1)
-        likelihood = _log_likelihood(loss, y, mean, value, weight, scale)
-        bic = np.log(samples) * size - 2 * likelihood
-    others = np.stack([spread, likelihood, 2 * size - 2 * likelihood, bic, samples])
-    return np.where(seen, errors, np.nan), others
+    return Scatter(standard, covariance, seen, spread, mean, value)
 
 
 def _products(x: Floats, weight: Floats) -> Floats:

@@ -6,6 +6,7 @@ names are drawn as they are: a dollar sign starts no formula.
 """
 
 from jaxneuro.report.figures.maps import NETWORKS, confusion, images, label_map
+from jaxneuro.report.figures.responses import fields, polar, selectivity, tuning
 from jaxneuro.report.figures.scores import histogram, model_scores, scores
 from jaxneuro.report.figures.series import curve, observed_predicted, scatter, traces
 
@@ -13,12 +14,16 @@ __all__ = [
     "NETWORKS",
     "confusion",
     "curve",
+    "fields",
     "histogram",
     "images",
     "label_map",
     "model_scores",
     "observed_predicted",
+    "polar",
     "scatter",
     "scores",
+    "selectivity",
     "traces",
+    "tuning",
 ]
