@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.mouse_tuning import tuned
 from experiments.runs import Part, choose, finish, held_out
 from jaxneuro import (
     axes,
@@ -115,7 +116,8 @@ def run(folder: Path, seed: int, quick: bool, common: dict[str, Any]) -> dict[st
     sessions: dict[str, dict[str, float]] = {}
     names = [path.name.removesuffix("_data.mat") for path in sorted(folder.glob("*_data.mat"))]
     mice = zip(names, data.mouse_v1(folder), strict=True)
-    for name, recording in list(mice)[: 1 if quick else None]:
+    mice = list(mice)[: 1 if quick else None]
+    for name, recording in mice:
         searches = _searches(recording, seed, quick)
         for model, found in searches.items():
             part.add(f"{recording.name}, {model}", found)
@@ -146,6 +148,7 @@ def run(folder: Path, seed: int, quick: bool, common: dict[str, Any]) -> dict[st
         "The published folds are not known: here they are drawn anew. Strengths are chosen by the "
         "correlation of inner folds, which gives the published figures; by squared error they are "
         ".003 to .01 lower. A neuron whose lasso is a constant scores 0."))  # fmt: skip
+    tuned(part, [recording for _, recording in mice], seed, quick)
     _compared(part, {m: np.concatenate(s) for m, s in scores.items()}, np.concatenate(theirs), seed)
     every = np.concatenate(p)
     part.results |= {"sessions": sessions, "p": every.tolist(), "q": fdr(every).tolist()}
