@@ -55,9 +55,9 @@ def tuned(part: Part, recordings: list[Recording], seed: int, quick: bool) -> No
             ("mouse", "neurons", "orientation, median", "by chance", "with q ≤ .05",
              "direction, median", "by chance", "with q ≤ .05"),
             rows,
-            "Lengths of the mean vector, of orientation 1 - circular variance (Mazurek et al. 2014); p by permuting the trials' "
-            "directions, q over all neurons of all mice. Both are biased upward: compare them "
-            "with chance.",
+            "Lengths of the mean vector, of orientation 1 - circular variance (Mazurek et al. "
+            "2014); p by permuting the trials' directions, q over all neurons of all mice. Both "
+            "are biased upward: compare them with chance.",
         )
     )  # fmt: skip
     part.figures += [
