@@ -42,6 +42,7 @@ def jacobian(model, params, x):
     return jax.jit(jax.jacobian(lambda p: model.apply(p, x)))(params)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model", [models.neuron_mlp(4), models.linear_decoder()], ids=["4.1", "4.3"]
 )
@@ -64,6 +65,7 @@ def test_the_printed_gradients_of_the_mean_squared_error(model) -> None:
         trees_close(code, jax.tree.map(lambda g: 2 * g, printed), rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_the_printed_gradient_of_the_cross_entropy_is_that_of_the_logits() -> None:
     # 4.2 prints -1/n Σ_ij (y_ij - ŷ_ij) ∂ŷ_ij/∂θ, with ŷ the probabilities. The factor
     # -(y - ŷ)/n is ∂J/∂logits: with ∂logits/∂θ it is the gradient, with ∂ŷ/∂θ it is not.
@@ -240,6 +242,7 @@ def test_region_model_is_the_article_code() -> None:
     assert not np.allclose(found, as_it_lies, rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_neuron_model_and_decoder_are_the_article_code() -> None:
     x = np.random.default_rng(1).standard_normal((6, 4)).astype(np.float32)
     model = models.neuron_mlp(8, 2)

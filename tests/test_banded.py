@@ -86,6 +86,7 @@ def test_is_a_loop_of_scikit_learn(samples: int, features: int) -> None:
     assert len(set(found.l2.tolist())) > 1 and len(np.unique(found.weights, axis=1).T) > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("samples", "features"), [(90, 9), (24, 42)])
 def test_in_double_precision(samples: int, features: int) -> None:
     """Nothing of the shortcut for near eigenvalues is left to see."""

@@ -68,6 +68,7 @@ def test_finds_what_all_samples_give(fit):
         assert (found.params["readout"]["kernel"] == 0).any()
 
 
+@pytest.mark.slow
 def test_weights_and_parts_held_out_for_good():
     x, y = recording()
     x[300:], y[300:] = 30, -30
@@ -140,6 +141,7 @@ def test_missing_samples_and_empty_folds():
         condense(RIDGE, make_inputs(x, y, weight=first), folds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit", [RIDGE, LASSO], ids=["ridge", "lasso"])
 def test_a_search_chooses_and_scores_as_by_all_samples(fit):
     x, y = recording()

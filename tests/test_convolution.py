@@ -152,6 +152,7 @@ class _Net(nn.Module):
         return nn.Dense(2, name="readout")(x.reshape(x.shape[0], -1))
 
 
+@pytest.mark.slow
 def test_many_fits_are_what_each_is_alone(tmp_path) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(24, 8, 8)), rng.integers(0, 2, 24)

@@ -94,6 +94,7 @@ def test_positions_are_drawn_from_their_gaussians_within_the_image() -> None:
     np.testing.assert_array_equal(seen, drawn(jax.random.key(0)))
 
 
+@pytest.mark.slow
 def test_gradients_are_finite_at_the_border() -> None:
     maps = jnp.asarray(MAPS, jnp.float32)
     slope = jax.jit(jax.grad(lambda at: interpolate(maps, at).sum()))(PLACES.astype(np.float32))
@@ -164,6 +165,7 @@ def test_depthwise_is_a_grouped_convolution() -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_random_while_it_is_fitted_and_exact_after() -> None:
     assert small("factorised").train is None
     for model in (small("factorised", dropout=0.5), small("gaussian")):
@@ -241,6 +243,7 @@ def test_a_fit_starts_at_the_mean_counts() -> None:
     np.testing.assert_allclose(fit.loss.response(state.params["readout"]["bias"]), mean, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readout", READOUTS)
 def test_many_fits_are_single_fits(readout: str, hasty) -> None:
     fit = encoding.poisson_core_readout(4, (3, 2), readout=readout, steps=6, batch=8)
@@ -254,6 +257,7 @@ def test_many_fits_are_single_fits(readout: str, hasty) -> None:
     assert not np.allclose(*together.params["readout"]["kernel"][:, 0])
 
 
+@pytest.mark.slow
 def test_strengths_are_chosen_on_inner_folds(hasty) -> None:
     fit = encoding.core_readout(4, (2,), readout="factorised", steps=4, batch=8)
     inputs = jn.make_inputs(IMAGES, COUNTS, hyper={"learning_rate": 0.01, "smooth": 0.0})
@@ -302,6 +306,7 @@ def test_sessions_that_do_not_go_together(sessions, message: str) -> None:
         encoding.join_sessions(sessions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readout", READOUTS)
 def test_a_neuron_sees_nothing_of_other_sessions(readout: str) -> None:
     """Its own weights' gradient has the same bits whatever the others were shown; the loss is the

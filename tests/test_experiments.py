@@ -71,6 +71,7 @@ def _series(seed: int = 0) -> tuple[np.random.Generator, np.ndarray, np.ndarray]
     return rng, x, x @ rng.normal(size=(6, 3)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [True, False])
 def test_neuron_activity_takes_anybodys_data(tmp_path, counts):
     rng, x, drive = _series()
@@ -85,6 +86,7 @@ def test_neuron_activity_takes_anybodys_data(tmp_path, counts):
     assert ("bits_per_spike" in summary) == counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image", [True, False])
 def test_brain_areas_takes_anybodys_data(tmp_path, image):
     rng = np.random.default_rng(1)
@@ -99,6 +101,7 @@ def test_brain_areas_takes_anybodys_data(tmp_path, image):
     assert ("the article's CNN" in summary["models"]) == image
 
 
+@pytest.mark.slow
 def test_neural_decoding_takes_anybodys_data(tmp_path):
     rng, x, drive = _series(2)
     y = drive + rng.normal(size=drive.shape)
@@ -117,6 +120,7 @@ def test_a_file_that_no_job_can_take_says_why_for_each(tmp_path, capsys):
     assert capsys.readouterr().out.count("cannot take it") == 3
 
 
+@pytest.mark.slow
 def test_held_out_samples_change_nothing_but_the_score(tmp_path):
     rng, x, drive = _series(3)
     y = drive + rng.normal(size=drive.shape)
@@ -164,6 +168,7 @@ def _recordings(name: str) -> Path:
     return Path(root) / name
 
 
+@pytest.mark.slow
 def test_mouse_v1_by_path(tmp_path):
     options = neuron_activity.Options(
         data="mouse-v1", path=_recordings("mouse_v1_gratings"), out=tmp_path, quick=True

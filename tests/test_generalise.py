@@ -172,6 +172,7 @@ def test_bad_windows_harm_no_other(decoder):
     assert np.isfinite(found.accuracy[5, rest]).all()
 
 
+@pytest.mark.slow
 def test_strengths_are_chosen_on_inner_folds():
     found = sliding(X, Y, FOLDS, l2=[0.01, 1, 100])
     assert found.strength.shape == (WINDOWS, 4) and set(np.unique(found.strength)) <= {

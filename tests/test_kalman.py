@@ -69,6 +69,7 @@ def test_is_the_textbook(smooth, noise):
         np.testing.assert_allclose(found.r2[0], 1 - left / total, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_folds_settings_and_units_side_by_side():
     x, y = simulate()
     folds = splits.blocks(TIME, 3, gap=5)

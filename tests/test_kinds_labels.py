@@ -52,6 +52,7 @@ def test_yes_and_no_are_labels(tmp_path: Path, job: str) -> None:
     assert "y has 2 categories: False, True" in told(found)
 
 
+@pytest.mark.slow
 def test_one_hot_numbers_of_areas(tmp_path: Path) -> None:
     x, y = regions()
     assert run("brain_areas", tmp_path, x=x, y=np.eye(3)[y])["score"] > 0.8
@@ -78,6 +79,7 @@ def test_twelve_samples(tmp_path: Path, job: str) -> None:
     assert 0 <= found["score"] <= 1 and "folds must" not in told(found)
 
 
+@pytest.mark.slow
 def test_groups_of_one_value_and_of_strings(tmp_path: Path) -> None:
     x, y = regions()
     told_of_groups(tmp_path, "brain_areas", x=x, y=y)

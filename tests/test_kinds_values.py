@@ -59,6 +59,7 @@ def test_missing_values_cost_only_themselves(tmp_path: Path, plain, job: str, sp
         assert np.isfinite(found["baseline"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["neural_decoding", "neuron_activity"])
 @pytest.mark.parametrize("value", [np.nan, -2.5])
 def test_one_bad_output_takes_no_other_along(tmp_path: Path, plain, job: str, value) -> None:
@@ -122,6 +123,7 @@ def test_the_same_scores_in_any_unit_of_x(tmp_path: Path, plain, job: str, name:
         assert found["models"][model] == pytest.approx(score, abs=5e-3), model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["neural_decoding", "neuron_activity"])
 def test_the_same_scores_in_any_unit_of_y(tmp_path: Path, plain, job: str) -> None:
     x, y = signals()
@@ -149,6 +151,7 @@ def test_the_same_areas_in_any_unit_of_x(tmp_path: Path, areas_of_plain, name: s
         assert found["models"][model] == pytest.approx(score, abs=0.05), model
 
 
+@pytest.mark.slow
 def test_a_feature_that_no_shift_can_save_is_named(tmp_path: Path, plain) -> None:
     x, y = signals()
     x[:120, 3] += 1e12
@@ -161,6 +164,7 @@ def test_a_feature_that_no_shift_can_save_is_named(tmp_path: Path, plain) -> Non
 # Groups
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["neural_decoding", "neuron_activity"])
 def test_groups_of_one_value_and_of_strings(tmp_path: Path, job: str) -> None:
     x, y = signals()

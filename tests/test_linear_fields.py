@@ -22,6 +22,7 @@ def recording() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return x, rng.poisson(np.exp(x @ weights.T - 0.3)), weights
 
 
+@pytest.mark.slow
 def test_bands_hold_the_truth_where_nothing_shrinks_it(recording):
     x, y, weights = recording
     found = encoding.linear_fields(encoding.poisson_glm(), x, y, {"l2": 1e-5}, **PROGRESS)

@@ -91,6 +91,7 @@ def test_a_fit_that_diverged_changes_no_other(linear):
     assert np.isnan(found.response[1])
 
 
+@pytest.mark.slow
 def test_a_network_of_a_gabor_neuron_has_its_field():
     x, y = _images(1000)
     fit = jaxneuro.make_fit(

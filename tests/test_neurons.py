@@ -23,6 +23,9 @@ def _recording(samples: int = 1200, neurons: int = 4) -> tuple[np.ndarray, np.nd
     return x, y
 
 
+pytestmark = pytest.mark.slow  # one recording by several models, and all that comes of it
+
+
 @pytest.fixture(scope="module")
 def found() -> encoding.Neurons:
     x, y = _recording()

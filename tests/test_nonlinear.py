@@ -74,6 +74,7 @@ def test_the_host_says_what_the_model_computes():
     np.testing.assert_array_equal(encoding.nonlinearity(many, u), [made, made])
 
 
+@pytest.mark.slow
 def test_it_beats_the_glm_where_rates_are_not_exponential(found):
     bits = {name: f.fits.scores["bits_per_spike"].ravel() for name, f in found.items()}
     gain = dict(zip(NAMES, bits["ln"] - bits["glm"], strict=True))

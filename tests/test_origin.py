@@ -72,6 +72,7 @@ def predicted_by(fits, x, column: int = 0) -> np.ndarray:
     return kernel @ x.T + np.asarray(fits.params["readout"]["bias"], np.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MOVED)
 def test_the_same_scores_and_predictions_as_of_plain_data(name: str) -> None:
     move, back = MOVED[name]

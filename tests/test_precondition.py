@@ -75,6 +75,7 @@ def test_a_stiff_penalty_counts():
     np.testing.assert_allclose(fast.loss, plain.loss, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_features_left_out_have_no_weight():
     kept = np.ones((2, FEATURES))
     kept[1, [0, 3]] = 0

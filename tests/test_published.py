@@ -85,6 +85,7 @@ def test_errors_of_the_place_cell() -> None:
     assert directed.kernel.p[0, 2] == pytest.approx(9.5556e-20, rel=0.02)
 
 
+@pytest.mark.slow
 def test_time_rescaling_gives_the_published_verdicts() -> None:
     place, direction, counts = _place_cell()
     columns = np.stack([place, place**2, direction], axis=1)

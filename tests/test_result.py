@@ -178,6 +178,7 @@ assert jn.load(sys.argv[1]).predict(x).shape == (60, 2)
 """
 
 
+@pytest.mark.slow
 def test_another_process_predicts_without_the_models_code(tmp_path):
     files = str(tmp_path / "found"), str(tmp_path / "wanted.npy")
     python(OWN_MODEL, *files)

@@ -59,6 +59,7 @@ def test_lstm_is_that_of_flax() -> None:
         np.testing.assert_allclose(model.apply(params, x), wanted, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_convolutions_see_so_far_back_and_no_further() -> None:
     with float64():
         model = models.temporal_convolution((3, 3, 2), 2)
@@ -78,6 +79,7 @@ def fit_of(model, steps: int) -> jn.Fit:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [models.recurrent(3, 1), models.temporal_convolution((3,), 2, 1)])
 def test_features_are_scaled_by_each_folds_own_samples_at_all_times(model) -> None:
     x = RNG.normal([5, 100], [2, 0.3], (90, 4, 2))
@@ -85,13 +87,13 @@ def test_features_are_scaled_by_each_folds_own_samples_at_all_times(model) -> No
     part = np.arange(90) % 3 == 0
     own = x[~part].reshape(-1, 2)
     scaled = (x - own.mean(axis=0)) / own.std(axis=0)
-    few, plain = (  # few steps: rounding grows along the way
-        jn.fit_many(fit_of(model, 2), jn.make_inputs(a, y, held_out=part), [jn.axes.seeds(2)])
+    few, plain = (  # one step: rounding decides what a line search takes
+        jn.fit_many(fit_of(model, 1), jn.make_inputs(a, y, held_out=part), [jn.axes.seeds(2)])
         for a in (x, scaled)
     )
-    np.testing.assert_allclose(few.loss, plain.loss, rtol=1e-4)
-    np.testing.assert_allclose(few.scores["r2"], plain.scores["r2"], atol=1e-3)
-    np.testing.assert_allclose(few.predict(x), plain.predict(scaled), atol=2e-3)
+    np.testing.assert_allclose(few.loss, plain.loss, rtol=1e-3)
+    np.testing.assert_allclose(few.scores["r2"], plain.scores["r2"], atol=5e-3)
+    np.testing.assert_allclose(few.predict(x), plain.predict(scaled), atol=5e-3)
     many = jn.fit_many(fit_of(model, 25), jn.make_inputs(x, y, held_out=part))
     assert many.scores["r2"].min() > 0.6
 

@@ -60,6 +60,7 @@ def same(found, expected) -> None:
                  expected)  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [None, 32])
 def test_the_same_fits_as_of_one_array(batch) -> None:
     over = [jn.axes.targets(3), jn.axes.folds(jn.splits.k_fold(N, 4)), *jn.axes.grid(l2=[0.0, 0.1])]
