@@ -172,8 +172,9 @@ def conv_general_dilated(
     feature_group_count: int = 1,
     **more: Any,
 ) -> Array:
-    """`lax.conv_general_dilated` as Flax's layers call it, fast under many fits. What they do not
-    ask for (other layouts, a dilated image) is `lax`'s own."""
+    """`lax.conv_general_dilated` as Flax's layers call it, fast under many fits on CPUs. What they
+    do not ask for (other layouts, a dilated image) is `lax`'s own; and all of it on GPUs, where
+    `vmap` of that was the faster one (benchmarks/RESULTS.md, "On a GPU")."""
     count = lhs.ndim - 2
     dilation = tuple(rhs_dilation or (1,) * count)
     last = tuple(range(1, lhs.ndim - 1))
@@ -181,7 +182,8 @@ def conv_general_dilated(
         (0, lhs.ndim - 1, *last), (lhs.ndim - 1, lhs.ndim - 2, *range(count)), (0, count + 1, *last)
     )
     known = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
-    if known != flax or any(d != 1 for d in lhs_dilation or ()) or lhs.dtype != rhs.dtype:
+    elsewhere = jax.default_backend() != "cpu"
+    if elsewhere or known != flax or any(d != 1 for d in lhs_dilation or ()) or lhs.dtype != rhs.dtype:
         return jax.lax.conv_general_dilated(
             lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers,
             feature_group_count, **more,
