@@ -73,7 +73,7 @@ def _permute(key: Array, groups: Array | None, inputs: Inputs, index: Array) -> 
         source = turn[_turns(used)]
     else:
         group = jnp.where(used, groups + 1, 0)
-        drawn = drawn[_stable_argsort(group[drawn], len(place))]  # by group, random within each
+        drawn = drawn[_stable_argsort(group[drawn])]  # by group, random within each
         order = jnp.argsort(group, stable=True)  # the same for all indices, so it is done once
         source = drawn[jnp.argsort(order)]
     return inputs._replace(y=inputs.y[jnp.where(used & (index > 0), source, place)])
@@ -110,10 +110,10 @@ def _untied(drawn: Array, width: int, coins: Array) -> Array:
     return jnp.where(swapped, jnp.roll(drawn, -1), later)
 
 
-def _stable_argsort(numbers: Array, most: int) -> Array:
-    """Of whole numbers from 0 to `most`, packed likewise where number and place fit a word."""
+def _stable_argsort(numbers: Array) -> Array:
+    """Of whole numbers up to how many they are, packed likewise where both fit a word."""
     width = (len(numbers) - 1).bit_length()
-    if width + most.bit_length() > 32:
+    if width + len(numbers).bit_length() > 32:
         return jnp.argsort(numbers, stable=True)
     packed = (numbers.astype(jnp.uint32) << width) | jnp.arange(len(numbers), dtype=jnp.uint32)
     return (jnp.sort(packed) & (2**width - 1)).astype(jnp.int32)

@@ -112,17 +112,21 @@ def _put_back(gradient: Array, kernel: Array, window: Window, shape: Sequence[in
     return jax.lax.pad(total, jnp.zeros((), total.dtype), [(0, 0, 0), *crop, (0, 0, 0)])
 
 
+def _layout(axes: int) -> tuple[str, str, str]:
+    """Of image, kernel and output with so many axes of places, as Flax has them."""
+    places = "ABDEFGHJ"[:axes]
+    return f"N{places}C", f"{places}IO", f"N{places}C"
+
+
 @lru_cache(maxsize=256)
 def _convolver(window: Window) -> Callable[[Array, Array], Array]:
     """The convolution of one fit, and of many."""
-    axes = "DHW"[-len(window.size) :] if len(window.size) <= 3 else "ABCDEFGH"[: len(window.size)]
-    layout = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
 
     @custom_vmap
     def here(x: Array, kernel: Array) -> Array:
         return jax.lax.conv_general_dilated(
             x, kernel, window.strides, window.padding, rhs_dilation=window.dilation,
-            dimension_numbers=layout,
+            dimension_numbers=_layout(len(window.size)),
         )  # fmt: skip
 
     @here.def_vmap
@@ -177,13 +181,15 @@ def conv_general_dilated(
     `vmap` of that was the faster one (benchmarks/RESULTS.md, "On a GPU")."""
     count = lhs.ndim - 2
     dilation = tuple(rhs_dilation or (1,) * count)
-    last = tuple(range(1, lhs.ndim - 1))
-    flax = jax.lax.ConvDimensionNumbers(
-        (0, lhs.ndim - 1, *last), (lhs.ndim - 1, lhs.ndim - 2, *range(count)), (0, count + 1, *last)
-    )
+    flax = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, _layout(count))
     known = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
     elsewhere = jax.default_backend() != "cpu"
-    if elsewhere or known != flax or any(d != 1 for d in lhs_dilation or ()) or lhs.dtype != rhs.dtype:
+    if (
+        elsewhere
+        or known != flax
+        or any(d != 1 for d in lhs_dilation or ())
+        or lhs.dtype != rhs.dtype
+    ):
         return jax.lax.conv_general_dilated(
             lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers,
             feature_group_count, **more,

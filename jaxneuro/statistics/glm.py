@@ -20,6 +20,7 @@ from jaxneuro.engine import buckets
 from jaxneuro.engine.lane import select_row, selects_of
 from jaxneuro.engine.rows import groups_of, outer_inputs
 from jaxneuro.fit import Fit
+from jaxneuro.fit.scaling import layer_of
 from jaxneuro.fits import Fits
 from jaxneuro.losses import Loss
 from jaxneuro.several import single
@@ -141,9 +142,7 @@ def linear_fits(fits: Fits, asks: str) -> tuple[Loss, Floats, Floats]:
         )
     if loss.equivariant:  # of any factor, so that the dispersion is the variance
         loss = losses.half_squared_error
-    dense = fits.params
-    for name in layer:
-        dense = dense[name]
+    dense = layer_of(fits.params, layer)
     kernel, bias = (np.asarray(dense[name], np.float64) for name in ("kernel", "bias"))
     kernel = kernel.reshape(len(fits), *kernel.shape[-2:]).swapaxes(1, 2)
     return loss, kernel, bias.reshape(len(fits), -1)
