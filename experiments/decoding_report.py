@@ -7,8 +7,8 @@ import numpy as np
 from experiments.runs import Part
 from jaxneuro import metrics
 from jaxneuro.data import Dataset
+from jaxneuro.decoding import Contender
 from jaxneuro.report import Figure, Table, figures
-from jaxneuro.selection.search import Search
 
 
 def fill(
@@ -16,7 +16,7 @@ def fill(
     given: Dataset,
     y: np.ndarray,
     held: np.ndarray,
-    searches: Mapping[str, Search],
+    decoders: Mapping[str, Contender],
     r2: Mapping[str, np.ndarray],
     predicted: Mapping[str, np.ndarray],
 ) -> None:
@@ -25,7 +25,7 @@ def fill(
     Args:
       y: (sample, output) standardised movement.
       held: (sample,) which samples some fold held out.
-      searches: by model.
+      decoders: by model.
       r2: by model, (output,) over all held-out samples.
       predicted: by model, (sample, output).
     """
@@ -33,8 +33,8 @@ def fill(
     shown = names[:8]
     rows = []
     for model, values in r2.items():
-        found = searches.get(model)
-        cost = (found.total, found.compile_seconds, found.run_seconds) if found else ("", "", "")
+        found = decoders.get(model)
+        cost = (found.fits, found.compile_seconds, found.run_seconds) if found else ("", "", "")
         rows.append((model, float(values.mean()), *values[: len(shown)].tolist(), *cost))
     control = np.array(part.results["shifted_r2"])
     rows.append(("linear decoder, shifted: median", float(np.median(control)), *[""] * len(shown),
@@ -59,7 +59,7 @@ def fill(
     window = np.flatnonzero(held)[:400]
     time = window * (given.dt or 1.0)
     for i, name in enumerate(names[:2]):
-        traces = {m: values[window, i] for m, values in predicted.items() if m in searches}
+        traces = {m: values[window, i] for m, values in predicted.items() if m in decoders}
         part.figures.append(Figure(f"decoded_{i}",
             f"Held-out {name} in standard deviations, and what each model decodes.",
             figures.traces(time, y[window, i], traces, f"{name} (SD)")))  # fmt: skip

@@ -37,9 +37,9 @@ def ecog_grip() -> Dataset:
 
 
 def m1_reach(path: Path) -> Dataset:
-    """Square roots of spike counts, the last 10 bins of 50 ms, -> velocity of the hand."""
+    """Square roots of spike counts in bins of 50 ms -> velocity of the hand."""
     recording = data.m1_reach(path)
-    x = features.lags(np.sqrt(recording.arrays["spikes"].astype(np.float32)), 10)
+    x = np.sqrt(recording.arrays["spikes"].astype(np.float32))
     return Dataset(
         name="M1 to reach",
         x=x,

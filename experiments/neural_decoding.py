@@ -12,7 +12,6 @@ from experiments.runs import (
     LAGS,
     STRENGTHS,
     Part,
-    choose,
     command_line,
     finish,
     lags_of,
@@ -22,7 +21,10 @@ from experiments.runs import (
 from experiments.sure import judge
 from jaxneuro import axes, data, decoding, metrics, protocol, splits
 from jaxneuro.data import Dataset
-from jaxneuro.selection import lag_choice, leakage
+from jaxneuro.decoding.contender import Contender, View, of_search
+from jaxneuro.decoding.contenders import cascade, kalman_filter, recurrent, suited
+from jaxneuro.decoding.recording import Recording
+from jaxneuro.selection import Search, lag_choice, leakage, past_of
 
 COMMAND = "python -m experiments.neural_decoding"
 OWN_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # around what our own recordings need
@@ -34,9 +36,10 @@ class Options:
 
     Default: human ECoG and subthalamic field potentials -> grip force, 19 seconds, three contiguous
     folds. The seed article's linear decoder by gradient descent, its exact ridge solution, and an
-    MLP, with a circularly shifted control. About half a minute on two cores, and 20 MB to download
-    once; compiled programs are kept in ~/.cache/jaxneuro. Writes summary.json, fits.csv, PNG
-    figures and report.html.
+    MLP, with a circularly shifted control; of longer time series also a Wiener cascade, a Kalman
+    filter and a GRU. About half a minute on two cores, and 20 MB to download once; compiled
+    programs are kept in ~/.cache/jaxneuro. Writes summary.json, fits.csv, PNG figures and
+    report.html.
     """
 
     data: str = "ecog-grip"
@@ -68,7 +71,7 @@ def _main(options: Options, part: Part) -> dict[str, Any]:
     if options.data == "m1-reach":
         if options.path is None:
             raise ValueError("--data m1-reach needs --path, the file of the recording")
-        given, lags = movements.m1_reach(options.path), (0,)  # its features are lags already
+        given, lags = movements.m1_reach(options.path), (9,)
         strengths = OWN_STRENGTHS
     elif options.data.endswith(".npz"):
         given, lags = data.dataset_from_npz(options.data, "decoding"), None
@@ -101,7 +104,7 @@ def _run(
     l2 = axes.grid(l2=strengths[::2] if quick else strengths)
     deep = axes.grid(l2=[1e-3, 1e-2] if quick else [1e-3, 1e-2, 1e-1], learning_rate=[3e-3])
     shifts = axes.shifts(2 if quick else 20, least=max(1, len(y) // 10), seed=options.seed)
-    past = lag_choice(given.x, lags, given.edges) if len(lags) > 1 else None
+    past = lag_choice(given.x, lags, given.edges) if max(lags) else None
     linear_fit = decoding.linear_decoder(outputs)
     linear = decoding.decode(
         linear_fit,
@@ -121,12 +124,17 @@ def _run(
         x, part.results["lags"] = past.x[:, : last + 1], last
     network = decoding.mlp(outputs, steps=30 if quick else 1500)
     deeper = decoding.decode(network, x, y, nested, deep, seed=options.seed, progress=True)
-    searches = {"linear decoder": linear, "MLP": deeper}
+    decoders = {"linear decoder": of_search(linear, View()), "MLP": of_search(deeper, View())}
     every = linear.fits.predict(given.x if past is None else past.x)  # (shift, outer, ...)
     predicted = {"linear decoder": _pooled(every[0], nested)}
     predicted["MLP"] = _pooled(deeper.fits.predict(x), nested)
-    for model, search in searches.items():
-        part.add(model, search)
+    if given.dt is not None and options.data != "ecog-grip":  # nineteen seconds are few for these
+        others = _over_time(options, part, given, y, nested, lags)
+        decoders |= others
+        predicted |= {name: one.predictions for name, one in others.items()}
+    for model, one in decoders.items():
+        if isinstance(one.found, Search):
+            part.add(model, one.found)
     exact, objective = decoding.exact_linear(x, y, nested, linear.selection.values["l2"])
     predicted["exact ridge"] = _pooled(exact, nested)
     part.results["gap_to_exact"] = float(np.abs(linear.fits.loss[0] / objective - 1).max())
@@ -147,12 +155,16 @@ def _run(
     models = {model: mean_defined(values, "output", part) for model, values in r2.items()}
     some = r2["linear decoder"]
     part.results["outputs_scored"] = [int((~np.isnan(some)).sum()), len(some)]
-    best = choose(searches)
+    best = max(decoders, key=lambda name: np.nan_to_num(decoders[name].inner, nan=-np.inf))
+    part.results["fits_by_model"] = {name: one.fits for name, one in decoders.items()}
+    part.results["seconds_by_model"] = {
+        name: one.compile_seconds + one.run_seconds for name, one in decoders.items()
+    }
     part.notes += leakage.short_gaps(nested, max(lags), given.edges) if max(lags) else []
     judge(part, metrics.r2, y, predicted, best, what="R², mean over outputs",
           names=given.target_names, series=given.dt is not None, groups=given.whole,
           seed=options.seed, quick=quick)  # fmt: skip
-    decoding_report.fill(part, given, y, held, searches, r2, predicted)
+    decoding_report.fill(part, given, y, held, decoders, r2, predicted)
     return finish(
         part,
         out=options.out,
@@ -169,6 +181,33 @@ def _run(
         models=models,
         command=f"{COMMAND} --data {options.data} --seed {options.seed}",
     )
+
+
+def _over_time(
+    options: Options,
+    part: Part,
+    given: Dataset,
+    y: np.ndarray,
+    nested: splits.NestedSplits,
+    lags: tuple[int, ...],
+) -> dict[str, Contender]:
+    """Decoders that need a time series, of `y` (sample, output) as it is scored."""
+    outputs = y.shape[1]
+    recording = Recording(
+        x=given.x, y=y, observed=y, centre=np.zeros(outputs), spread=np.ones(outputs), classes=(),
+        edges=given.edges, whole=given.whole, series=True, lags=lags,
+        past=past_of(given.x, max(lags)), splits=nested, seed=options.seed, progress=True,
+    )  # fmt: skip
+    notes: list[str] = []
+    known = suited(recording, notes)
+    made = {name: known[name] for name in ("Wiener cascade", "Kalman filter") if name in known}
+    made["Wiener cascade"] = cascade(STRENGTHS[3:5] if options.quick else STRENGTHS[1::2])
+    if "Kalman filter" in made and options.quick:
+        made["Kalman filter"] = kalman_filter(noise=[0.3, 1.0, 3.0], lag=[0])
+    if max(lags) and ("GRU" in known or options.data == "m1-reach"):  # ours has it at any price
+        made["GRU"] = recurrent(16, 30, dropout=0.0) if options.quick else recurrent(128)
+    part.notes += [note for note in notes if note.split(" was")[0] not in {"MLP", *made}]
+    return {name: decoder(recording) for name, decoder in made.items()}
 
 
 def _scaled(y: np.ndarray, fitted: np.ndarray) -> np.ndarray:

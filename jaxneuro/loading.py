@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from jaxneuro.decoding import Decoded, decoded_saved
 from jaxneuro.encoding import Neurons, neurons_saved
 from jaxneuro.selection import Search, archive, saved
 
 
-def load(path: str | os.PathLike) -> Search | Neurons:
-    """What `Search.save` or `Neurons.save` wrote: tables, scores, choices, parameters and
-    predictions as they were, and `predict` of new samples, without the code of the models.
+def load(path: str | os.PathLike) -> Search | Neurons | Decoded:
+    """What `save` of `Search`, `Neurons` or `Decoded` wrote: tables, scores, choices, parameters
+    and predictions as they were, and `predict` of new samples, without the code of the models.
 
     Raises:
       FileNotFoundError: there is no such file.
       LoadError: it is damaged, no result of jaxneuro, or of a later version.
     """
     arrays, texts = archive.read(Path(path))
-    facts = saved.facts_of(path, texts, [saved.KIND, neurons_saved.KIND])
+    facts = saved.facts_of(path, texts, [saved.KIND, neurons_saved.KIND, decoded_saved.KIND])
     if facts["kind"] == saved.KIND:
         return saved.unpacked(arrays, texts, facts)
+    if facts["kind"] == decoded_saved.KIND:
+        return decoded_saved.unpacked(path, arrays, texts, facts)
     return neurons_saved.unpacked(path, arrays, texts, facts)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxneuro import splits
+from jaxneuro.classify.epochs import folds_of, permuted
 from jaxneuro.decoding import generalise, sliding
-from jaxneuro.decoding.epochs import folds_of, permuted
 
 discriminant = pytest.importorskip("sklearn.discriminant_analysis")
 linear_model = pytest.importorskip("sklearn.linear_model")

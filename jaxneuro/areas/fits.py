@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import jax
-import optax
 from numpy.typing import ArrayLike
 
-from jaxneuro import losses, metrics, models, optimizers, penalties
-from jaxneuro.fit import Fit, Stop, make_fit
+from jaxneuro import models
+from jaxneuro.classify.fits import SCORES, network, softmax_regression
+from jaxneuro.fit import Fit
 from jaxneuro.inputs import make_inputs
 from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
-from jaxneuro.types import Array, Axis, Closed, Model
+from jaxneuro.types import Axis
 
-SCORES = {"accuracy": metrics.accuracy, "balanced_accuracy": metrics.balanced_accuracy}
-
-
-def softmax_regression(classes: int) -> Fit:
-    """Multinomial logistic regression on the flattened features, L-BFGS; strength "l2" on the
-    weights of standardised features, relative to the variance of belonging to a class."""
-    return make_fit(
-        models.linear(classes),
-        losses.cross_entropy,
-        optimizers.lbfgs(),
-        penalties.ridge(),
-        Stop(max_steps=300, gradient=1e-3),
-        scores=SCORES,
-        standardise=True,
-        relative=True,
-    )
-
-
-def network(model: Model, steps: int = 1000, batch: int = 64) -> Fit:
-    """A classifier trained by Adam on cross-entropy in minibatches (the seed article's section
-    5.2), decoupled "weight_decay"; the step size "learning_rate" falls to zero on a cosine."""
-    return make_fit(
-        model,
-        losses.cross_entropy,
-        Closed(_adam, (steps,)),
-        stop=Stop(max_steps=steps, gradient=0, plateau=0),
-        scores=SCORES,
-        batch=batch,
-    )
+__all__ = ["SCORES", "identify", "network", "region_cnn", "softmax_regression"]
 
 
 def region_cnn(classes: int, steps: int = 1000, batch: int = 64) -> Fit:
@@ -75,19 +46,3 @@ def identify(
     """
     inputs = make_inputs(x, labels, key=seed)
     return search(fit, inputs, (), splits, grid, score="accuracy", **options)
-
-
-def _adam(steps: int, hyper: Mapping[str, Array]) -> Any:
-    schedule = optax.cosine_decay_schedule(1.0, steps)
-    return optax.chain(
-        optax.scale_by_adam(),
-        optax.add_decayed_weights(hyper["weight_decay"], mask=_is_kernel),
-        optax.scale(-1.0),
-        optax.scale_by_schedule(lambda step: hyper["learning_rate"] * schedule(step)),
-    )
-
-
-def _is_kernel(params: Any) -> Any:
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: penalties.kernels(penalties.leaf_path(path), leaf), params
-    )

@@ -97,7 +97,7 @@ def _network(model: Model, steps: int, batch: int | None) -> Fit:
     )
 
 
-def decode(
+def search_one(
     fit: Fit,
     x: ArrayLike,
     y: ArrayLike,
@@ -122,7 +122,7 @@ def decode(
       options: handed to `crossval.search`: `refit_axes=[axes.seeds(5)]`, lanes, progress, ...
     """
     inputs = make_inputs(x, y, key=seed)
-    leakage.tell(leakage.target_features(inputs.x, inputs.y), "decode", 2)
+    leakage.tell(leakage.target_features(inputs.x, inputs.y), "decode", 3)
     if score is None and "mean_squared_error" in dict(fit.better):
         score = "mean_squared_error"
     return search(fit, inputs, (), splits, grid, score=score, **options)

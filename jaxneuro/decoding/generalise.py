@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro import compat
+from jaxneuro.classify.epochs import check_classes, folds_of, make_epochs, permuted
+from jaxneuro.classify.run import DECODERS, Run, chance, scored
 from jaxneuro.data.labels import as_labels
-from jaxneuro.decoding.epochs import check_classes, folds_of, make_epochs, permuted
 from jaxneuro.decoding.generalisation import Generalisation
-from jaxneuro.decoding.run import DECODERS, Run, chance, scored
 from jaxneuro.splits import Splits
 
 

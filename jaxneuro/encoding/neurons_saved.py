@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from jaxneuro.metrics.ceilings import Ceilings
 from jaxneuro.selection import archive, saved
 from jaxneuro.statistics import Certainty
 
-T = TypeVar("T")
 KIND = "jaxneuro neurons"
 _MANIFEST = "manifest.json"
 _MEANS = ("mean", "mean_low", "mean_high", "mean_p")
@@ -56,7 +54,7 @@ def unpacked(path: Any, arrays: saved.Arrays, texts: saved.Texts, facts: dict) -
     """What `save` wrote, of the manifest `facts`."""
     searches = {}
     for i, name in enumerate(facts["models"]):
-        own, words = _under(f"{i}/", arrays), _under(f"{i}/", texts)
+        own, words = saved.under(f"{i}/", arrays), saved.under(f"{i}/", texts)
         searches[name] = saved.unpacked(own, words, saved.facts_of(path, words, [saved.KIND]))
     sure: dict[str, Any] = {name: arrays[f"sure/{name}"] for name in Certainty._fields}
     sure |= {name: float(sure[name]) for name in _MEANS}
@@ -78,7 +76,3 @@ def unpacked(path: Any, arrays: saved.Arrays, texts: saved.Texts, facts: dict) -
         histories=frozenset(facts["histories"]),
         notes=tuple(facts["notes"]),
     )
-
-
-def _under(folder: str, entries: Mapping[str, T]) -> dict[str, T]:
-    return {n.removeprefix(folder): v for n, v in entries.items() if n.startswith(folder)}

@@ -2,10 +2,11 @@
 
 `vmap` over the kernels of `lax.conv` makes grouped convolutions, whose kernel gradient costs
 O(fits²) on CPUs and is slow on GPUs (jax #13800, #26266). So the gradient is written here: of the
-kernel, as a matrix product of neighbourhoods; of the image, as a convolution with the turned
-kernel, or where the window strides, as a product put back in its places. The convolution itself is
-`lax.conv` on CPUs, one fit after the other, and a product of neighbourhoods elsewhere: what is
-fastest is chosen in `_convolver` and nowhere else.
+kernel, as a matrix product of neighbourhoods, or of few features as `lax.conv`'s own; of the image,
+as a convolution with the turned kernel, or where the window strides, as a product put back in its
+places. The convolution itself is `lax.conv` on CPUs, one fit after the other, and a product of
+neighbourhoods elsewhere: what is fastest is chosen in `_convolver` and `_kernel_gradient`, and
+nowhere else.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from jaxneuro.models.values import LECUN_NORMAL, Initializer
 from jaxneuro.types import Array
 
 _BLOCK = 4  # images whose neighbourhoods are laid out at a time: they stay in the cache
+_FEW = 16  # features up to which `lax.conv`'s own gradient of the kernel is the faster one
 
 
 class Window(NamedTuple):
@@ -76,7 +78,7 @@ def _forward(x: Array, kernel: Array, window: Window):
 
 def _backward(window: Window, saved: tuple[Array, Array], gradient: Array):
     x, kernel = saved
-    by_kernel = _kernel_gradient(x, gradient, window).reshape(kernel.shape)
+    by_kernel = _kernel_gradient(window)(x, gradient)
     if all(step == 1 for step in window.strides):
         return _convolver(_turned(window, x.shape[1:-1]))(gradient, _turn(kernel)), by_kernel
     return _put_back(gradient, kernel, window, x.shape[1:-1]), by_kernel
@@ -118,16 +120,18 @@ def _layout(axes: int) -> tuple[str, str, str]:
     return f"N{places}C", f"{places}IO", f"N{places}C"
 
 
+def _lax(window: Window, x: Array, kernel: Array) -> Array:
+    return jax.lax.conv_general_dilated(
+        x, kernel, window.strides, window.padding, rhs_dilation=window.dilation,
+        dimension_numbers=_layout(len(window.size)),
+    )  # fmt: skip
+
+
 @lru_cache(maxsize=256)
 def _convolver(window: Window) -> Callable[[Array, Array], Array]:
     """The convolution of one fit, and of many."""
 
-    @custom_vmap
-    def here(x: Array, kernel: Array) -> Array:
-        return jax.lax.conv_general_dilated(
-            x, kernel, window.strides, window.padding, rhs_dilation=window.dilation,
-            dimension_numbers=_layout(len(window.size)),
-        )  # fmt: skip
+    here = custom_vmap(partial(_lax, window))
 
     @here.def_vmap
     def one_by_one(size: int, batched: list[bool], x: Array, kernel: Array):
@@ -148,21 +152,67 @@ def _convolver(window: Window) -> Callable[[Array, Array], Array]:
     return here if jax.default_backend() == "cpu" else elsewhere
 
 
-def _kernel_gradient(x: Array, gradient: Array, window: Window) -> Array:
-    """Σ over samples and places of neighbourhood · gradient: (window · channel, feature)."""
+@lru_cache(maxsize=256)
+def _kernel_gradient(window: Window) -> Callable[[Array, Array], Array]:
+    """Σ over samples and places of neighbourhood · gradient, (*offset, channel, feature): of one
+    fit, and on CPUs of many one after the other."""
 
-    def product(x: Array, gradient: Array) -> Array:
-        seen = neighbourhoods(x, window)
-        patches = seen.reshape(-1, seen.shape[-1])
-        return jnp.tensordot(patches, gradient.reshape(-1, gradient.shape[-1]), axes=(0, 0))
+    @custom_vmap
+    def here(x: Array, gradient: Array) -> Array:
+        if gradient.shape[-1] <= _FEW:
+            return _by_convolution(x, gradient, window)
+        by_place = _by_neighbourhoods(x, gradient, window)
+        return by_place.reshape(*window.size, x.shape[-1], -1)
 
+    @here.def_vmap
+    def one_by_one(size: int, batched: list[bool], x: Array, gradient: Array):
+        del size
+        if all(batched):
+            return jax.lax.map(lambda pair: here(*pair), (x, gradient)), True
+        if batched[0]:
+            return jax.lax.map(lambda x: here(x, gradient), x), True
+        return jax.lax.map(lambda gradient: here(x, gradient), gradient), True
+
+    def elsewhere(x: Array, gradient: Array) -> Array:
+        return _product(x, gradient, window).reshape(*window.size, x.shape[-1], -1)
+
+    return here if jax.default_backend() == "cpu" else elsewhere
+
+
+def _by_convolution(x: Array, gradient: Array, window: Window) -> Array:
+    """The gradient of the kernel as a convolution of `x`, channels as its batch, with `gradient`,
+    samples as its channels: what strode is now dilated. (`lax`'s own transposition is the same in a
+    layout for which XLA has no fast program on CPUs.)"""
+    shapes = zip(x.shape[1:-1], gradient.shape[1:-1], *window[1:3], window.reach(), strict=True)
+    padding = [
+        (low, reach + (places - 1) * step - n - low) for n, places, step, (low, _), reach in shapes
+    ]
+    found = jax.lax.conv_general_dilated(
+        x.swapaxes(0, -1), jnp.moveaxis(gradient, 0, -2), window.dilation, padding,
+        rhs_dilation=window.strides, dimension_numbers=_layout(len(window.size)),
+    )  # fmt: skip
+    return jnp.moveaxis(found, 0, -2)
+
+
+def _by_neighbourhoods(x: Array, gradient: Array, window: Window) -> Array:
+    """`_product` of a few images at a time."""
     blocks = len(x) // _BLOCK
-    if blocks < 2 or len(x) % _BLOCK or jax.default_backend() != "cpu":
-        return product(x, gradient)
-    parts = [a.reshape(blocks, _BLOCK, *a.shape[1:]) for a in (x, gradient)]
+    if blocks < 2 or len(x) % _BLOCK:
+        return _product(x, gradient, window)
+    images, gradients = (a.reshape(blocks, _BLOCK, *a.shape[1:]) for a in (x, gradient))
     inside = int(np.prod(window.size)) * x.shape[-1]
     start = jnp.zeros((inside, gradient.shape[-1]), x.dtype)
-    return jax.lax.scan(lambda sum_, part: (sum_ + product(*part), None), start, tuple(parts))[0]
+
+    def add(total: Array, part: tuple[Array, Array]):
+        return total + _product(*part, window), None
+
+    return jax.lax.scan(add, start, (images, gradients))[0]
+
+
+def _product(x: Array, gradient: Array, window: Window) -> Array:
+    seen = neighbourhoods(x, window)
+    patches = seen.reshape(-1, seen.shape[-1])
+    return jnp.tensordot(patches, gradient.reshape(-1, gradient.shape[-1]), axes=(0, 0))
 
 
 def conv_general_dilated(

@@ -1,7 +1,7 @@
 """Choosing without leakage: honest splits, and search on inner folds."""
 
 from jaxneuro.selection.archive import LoadError
-from jaxneuro.selection.lags import LagChoice, lag_choice
+from jaxneuro.selection.lags import LagChoice, Past, lag_choice, past_of
 from jaxneuro.selection.leakage import Leakage, leaks
 from jaxneuro.selection.protocol import protocol
 from jaxneuro.selection.result import Search
@@ -13,11 +13,13 @@ __all__ = [
     "LagChoice",
     "Leakage",
     "LoadError",
+    "Past",
     "Search",
     "edges",
     "lag_choice",
     "leaks",
     "load",
+    "past_of",
     "protocol",
     "search",
 ]

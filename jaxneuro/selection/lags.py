@@ -25,6 +25,42 @@ class LagChoice(NamedTuple):
     axis: Axis
 
 
+class Past(NamedTuple):
+    """How the past of a time series is laid out, of this recording and of the next.
+
+    Attributes:
+      last: the last lag, in samples; 0: the present alone.
+      middle: (feature,) a common value of each feature, which stands before a recording begins.
+      ahead: samples of the future that are seen as well, the latest first: not for use online.
+    """
+
+    last: int
+    middle: np.ndarray
+    ahead: int = 0
+
+    def lay(self, x: ArrayLike, trials: ArrayLike | None = None) -> np.ndarray:
+        """(time, *feature) -> (time, ahead + 1 + last, feature) about `middle`: the future first,
+        then the present, then the past."""
+        flat = np.asarray(x).reshape(len(np.asarray(x)), -1)
+        if not self.last and not self.ahead:
+            return flat[:, None]
+        flat = flat - self.middle
+        past = lags(flat, self.last + 1, trials=trials)
+        if not self.ahead:
+            return past
+        turned = None if trials is None else np.asarray(trials)[::-1]
+        future = lags(flat[::-1], self.ahead, first=1, trials=turned)[::-1, ::-1]
+        return np.concatenate([future, past], axis=1)
+
+
+def past_of(x: ArrayLike, last: int, ahead: int = 0) -> Past:
+    """The past of `x` (time, *feature) up to lag `last`, about its median."""
+    x = np.asarray(x)
+    flat = x.reshape(len(x), -1)
+    middle = np.median(flat[:: max(1, len(flat) // 1000)], axis=0)
+    return Past(last, middle.astype(flat.dtype) if flat.dtype.kind == "f" else middle, ahead)
+
+
 def lag_choice(
     x: ArrayLike, choices: Sequence[int] = (0, 5, 10), trials: ArrayLike | None = None
 ) -> LagChoice:
@@ -36,11 +72,7 @@ def lag_choice(
       choices: last lags, in samples.
       trials: (time,) labels: no lag reaches over the edge of a trial.
     """
-    x = np.asarray(x)
-    flat, last = x.reshape(len(x), -1), max(choices)
-    if last:  # before a recording begins stand zeros: let them be a common value of each feature
-        middle = np.median(flat[:: max(1, len(flat) // 1000)], axis=0)
-        flat = flat - (middle.astype(flat.dtype) if flat.dtype.kind == "f" else middle)
-    design = lags(flat, last + 1, trials=trials) if last else flat[:, None]
-    kept = [np.repeat(np.arange(last + 1) <= choice, flat.shape[1]) for choice in choices]
+    past = past_of(x, max(choices))
+    design = past.lay(x, trials)
+    kept = [np.repeat(np.arange(past.last + 1) <= choice, design.shape[2]) for choice in choices]
     return LagChoice(design, ablations(np.stack(kept), tuple(choices), name="lags"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -30,6 +30,7 @@ _PLAIN = ("status", "warning", "steps", "loss", "gradient_norm", "rows")
 _COSTS = ("lanes", "compile_seconds", "run_seconds", "useful")
 _ORIGINS = ("x_origin", "y_origin")
 
+T = TypeVar("T")
 Arrays = dict[str, np.ndarray]
 Texts = dict[str, bytes]
 
@@ -65,6 +66,11 @@ def manifest_of(kind: str, facts: dict[str, Any]) -> bytes:
     versions = {"jaxneuro": __version__, "jax": jax.__version__, "numpy": np.__version__}
     whole = {"kind": kind, "format": _FORMAT, "versions": versions, **facts}
     return json.dumps(whole, indent=1, allow_nan=False).encode()
+
+
+def under(folder: str, entries: Mapping[str, T]) -> dict[str, T]:
+    """The entries whose names begin with `folder`, without it."""
+    return {n.removeprefix(folder): v for n, v in entries.items() if n.startswith(folder)}
 
 
 def facts_of(path: str | os.PathLike, texts: Texts, kinds: Sequence[str]) -> dict[str, Any]:

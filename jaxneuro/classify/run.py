@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxneuro.decoding import matrix
-from jaxneuro.decoding.classifiers import lda, max_correlation
-from jaxneuro.decoding.epochs import Epochs, trials_of
-from jaxneuro.decoding.logistic import logistic
+from jaxneuro.classify import matrix
+from jaxneuro.classify.classifiers import lda, max_correlation
+from jaxneuro.classify.epochs import Epochs, trials_of
+from jaxneuro.classify.logistic import logistic
 from jaxneuro.sizes import grown
 from jaxneuro.splits import NestedSplits, Splits
 from jaxneuro.statistics import p_values

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxneuro.decoding.classifiers import Linear
-from jaxneuro.decoding.logistic import log_loss, logistic
+from jaxneuro.classify.classifiers import Linear
+from jaxneuro.classify.logistic import log_loss, logistic
 from jaxneuro.types import Array
 
 _BLOCK = 2**19  # scores made at a time: they stay in the cache

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxneuro.decoding.classifiers import Linear, members
+from jaxneuro.classify.classifiers import Linear, members
 from jaxneuro.optimizers import lbfgs
 from jaxneuro.types import Array
 

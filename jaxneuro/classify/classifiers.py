@@ -47,6 +47,7 @@ def lda(
     The covariance of each class is shrunk towards a multiple of the identity, and they are averaged
     by these shares: as scikit-learn's `LinearDiscriminantAnalysis(solver="lsqr", shrinkage=...)`
     ("auto" there is "ledoit_wolf" here), at the price of the fewer of trials and features, cubed.
+    Features that vary in no class change nothing.
 
     Args:
       x: (trial, feature).
@@ -67,7 +68,8 @@ def lda(
             assert not isinstance(shrinkage, str), shrinkage
             share = jnp.full(classes, shrinkage, x.dtype)
             spread = jnp.ones((classes, x.shape[1]), x.dtype)
-            part = _by_class(jnp.square(inside), member, weight, count).mean(axis=1)
+            variance = _by_class(jnp.square(inside), member, weight, count)
+            part = variance.sum(axis=1) / _varying(variance)
         ridge = ((count / total * share * part)[:, None] * jnp.square(spread)).sum(axis=0)
         rows = inside * jnp.sqrt(weight * (1 - member @ share) / total)[:, None]
         varies = ridge + jnp.square(rows).sum(axis=0) > 0
@@ -113,13 +115,14 @@ def _ledoit_wolf(
 ) -> tuple[Array, Array, Array]:
     """Of each class its features' deviations (class, feature), and in these units the mean variance
     (class,) and the shrinkage (class,); `inside` (trial, feature) is about the classes' means."""
-    features, classes = inside.shape[1], len(count)
+    classes = len(count)
     variance = _by_class(jnp.square(inside), member, weight, count)
+    features = _varying(variance)
     spread = jnp.sqrt(jnp.where(variance > 0, variance, 1))
     z = inside / (member @ spread) * jnp.sqrt(weight)[:, None]
     trace = jnp.where(variance > 0, 1, 0).sum(axis=1).astype(z.dtype)
     length = jnp.square(jnp.square(z).sum(axis=1)) / jnp.where(weight > 0, weight, 1)
-    if classes * features <= len(z):  # the correlations' squares, by the smaller of two products
+    if classes * z.shape[1] <= len(z):  # the correlations' squares, by the smaller of two products
         products = jnp.einsum("tf,tc,tg->cfg", z, member, z)
         squares = jnp.square(products).sum(axis=(1, 2))
     else:
@@ -130,6 +133,11 @@ def _ledoit_wolf(
     away = jnp.clip(away, 0, far)
     share = jnp.where(away > 0, away / jnp.where(far > 0, far, 1), 0)
     return spread, trace / features, share
+
+
+def _varying(variance: Array) -> Array:
+    """How many features vary within some class (class, feature): others are as if not there."""
+    return jnp.maximum((variance > 0).any(axis=0).sum(), 1)
 
 
 def _by_class(values: Array, member: Array, weight: Array, count: Array) -> Array:

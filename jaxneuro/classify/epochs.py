@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from jaxneuro import origin
 from jaxneuro import splits as splitters
+from jaxneuro.classify.matrix import Trials
 from jaxneuro.data.labels import plain
-from jaxneuro.decoding.matrix import Trials
 from jaxneuro.sizes import bucket, grown
 from jaxneuro.splits import NestedSplits, Splits
 
@@ -61,7 +61,7 @@ def make_epochs(x: Any, y: Any, labels: NDArray[np.int32], names: Sequence[str],
     if not (jax.config.jax_enable_x64 and x.dtype == np.float64):  # pyright: ignore
         x = origin.centred("x", x.astype(np.float32) if x.dtype == bool else x)[0]
     x = grown(np.ascontiguousarray(x.swapaxes(0, 1)), bucket(x.shape[0]), 1, zeros=True)
-    return Epochs(jax.device_put(x), bad, labels, _values(y, names))
+    return Epochs(jax.device_put(x), bad, labels, values_of(y, names))
 
 
 def folds_of(
@@ -149,7 +149,7 @@ def permuted(
     return found
 
 
-def _values(y: Any, names: Sequence[str]) -> NDArray[Any]:
+def values_of(y: Any, names: Sequence[str]) -> NDArray[Any]:
     """(class,) the values that `y` has, in the order of `names`."""
     values = plain(y, "y")
     if values.dtype.kind not in "biuf" or (values.ndim == 2 and values.shape[1] > 1):

@@ -1,0 +1,110 @@
+"""The page of `decode`: decoders compared, how sure they are, what they decode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from jaxneuro import report
+from jaxneuro.decoding.decoded import Decoded
+from jaxneuro.metrics import confusion_matrix
+from jaxneuro.report import Figure, Table, figures
+
+_SHOWN = 400  # held-out samples whose traces are drawn
+_OUTPUTS = 4  # of which there are traces
+_NOTE = (
+    "Intervals (95 %) and p say how much the held-out samples may vary, with the fits as they are; "
+    "p is of y shifted in time (of a time series) or permuted. The decoder is chosen by its inner "
+    "score, not by this table."
+)
+
+
+def write_page(found: Decoded, folder: Path, title: str | None) -> Path:
+    """See `Decoded.report`."""
+    sure = found.sure[found.chosen]
+    report.write(
+        folder,
+        title=title or "Neural decoding",
+        lead=f"{len(found.decoders)} decoders on identical folds; strengths, lags and the decoder "
+        "were chosen on inner folds, and held-out samples scored once.",
+        summary={
+            "job": "neural_decoding",
+            "data": f"{len(found.observed):,} samples",
+            "model": found.chosen,
+            "fits": found.total,
+            "compile_seconds": found.compile_seconds,
+            "run_seconds": found.run_seconds,
+            "score": sure.mean,
+            "score_name": score_name(found),
+            "baseline": found.constant,
+            "statuses": found.statuses(),
+            "models": {name: told.mean for name, told in found.sure.items()},
+            "interval": [sure.mean_low, sure.mean_high],
+            "p": np.ravel(sure.p).tolist(),
+        },
+        fits=found.table(),
+        tables=tables(found),
+        figures=pictures(found),
+        notes=found.notes,
+        provenance=report.versions(),
+    )
+    return folder / "report.html"
+
+
+def score_name(found: Decoded) -> str:
+    return "held-out accuracy" if found.classes else "held-out R², mean over outputs"
+
+
+def tables(found: Decoded) -> list[Table]:
+    """The decoders; each output of the one chosen, where there are several."""
+    rows = [("constant", found.constant, "", "", "", "", "", "", "")]
+    for name, one in found.decoders.items():
+        sure = found.sure[name]
+        chosen = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}"
+                           for k, v in one.chosen.items())  # fmt: skip
+        rows.append((name, sure.mean, sure.mean_low, sure.mean_high, sure.mean_p, one.inner, chosen,
+                     one.fits, one.compile_seconds + one.run_seconds))  # fmt: skip
+    score = found.score_name
+    columns = ("decoder", f"held-out {score}", "from", "to", "p", "inner score", "chosen", "fits",
+               "seconds")  # fmt: skip
+    made = [Table(f"Decoders, {found.chosen} chosen", columns, rows, _NOTE)]
+    sure = found.sure[found.chosen]
+    if np.size(sure.score) > 1:
+        each = zip(map(str, range(np.size(sure.score))), *sure[:5], strict=True)
+        made.append(Table(f"Each output, {found.chosen}", ("output", score, "from", "to", "p", "q"),
+                          list(each)))  # fmt: skip
+    return made
+
+
+def pictures(found: Decoded) -> list[Figure]:
+    """Scores by decoder; of outputs their traces, of categories the confusion."""
+    scores = {name: np.atleast_1d(sure.score) for name, sure in found.sure.items()}
+    made = []
+    if not found.classes:
+        caption = "Held-out R² of each output; 0 is no better than the mean."
+        made.append(Figure("scores", caption, figures.model_scores(scores, "R²", 0.0)))
+    held = found.splits.test[0, -1] > 0
+    if found.classes:
+        y, predicted = found.observed[held], found.predictions[held]
+        counts = np.asarray(confusion_matrix(y, predicted))
+        caption = f"Held-out samples, by category and by what {found.chosen} takes them for."
+        made.append(Figure("confusion", caption, figures.confusion(counts, list(found.classes))))
+        return made
+    outputs = range(min(_OUTPUTS, found.observed.shape[1]))
+    if found.dt is None:
+        names = [f"output {i}" for i in outputs]
+        told = found.predictions[:, : len(names)].astype(float)
+        seen = found.observed[:, : len(names)].astype(float)
+        picture = figures.observed_predicted(seen, told, names)
+        made.append(Figure("predictions", f"Held-out outputs, and what {found.chosen} decodes.",
+                           picture))  # fmt: skip
+        return made
+    window = np.flatnonzero(held)[:_SHOWN]
+    shown = list(dict.fromkeys([found.chosen, *found.decoders]))[:3]
+    for i in outputs:
+        traces = {name: found.predictions_of(name)[window, i] for name in shown}
+        picture = figures.traces(window * found.dt, found.observed[window, i], traces,
+                                 f"output {i}")  # fmt: skip
+        made.append(Figure(f"decoded_{i}", f"Held-out output {i}, and what is decoded.", picture))
+    return made

@@ -1,0 +1,197 @@
+"""A recording as decoders see it: checked, outputs in their own units, folds chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxneuro.data.labels import as_labels, plain
+from jaxneuro.data.targets import are_categories
+from jaxneuro.selection import leakage, protocol
+from jaxneuro.selection.lags import Past, past_of
+from jaxneuro.splits import NestedSplits
+
+_LAGS = (0, 5, 10)  # samples of the past, where nobody says
+_MOST_NUMBERS = 400_000_000  # in a design of lags: 1.6 GB
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What every decoder is fitted to.
+
+    Attributes:
+      x: (sample, *feature) as it was given.
+      y: (sample, output) about the mean of what is fitted, in its deviations; NaN = missing. Or of
+        categories (sample,) numbers from 0.
+      observed: `y` as it was given.
+      centre, spread: (output,) of `y`; of categories empty.
+      classes: (class,) their names; empty of outputs.
+      edges: (sample,) what no lag reaches over; None: nothing.
+      whole: (sample,) what no fold divides; None: nothing.
+      series: whether the samples are a time series.
+      lags: last samples of the past to choose among; (0,): the present alone.
+      past: how the longest of them is laid out.
+      splits: one held-out part, and inner folds of the rest.
+      seed: of all that is random.
+      progress: see `fit_many`.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    observed: np.ndarray
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    classes: tuple[str, ...]
+    edges: NDArray[Any] | None
+    whole: NDArray[Any] | None
+    series: bool
+    lags: tuple[int, ...]
+    past: Past
+    splits: NestedSplits
+    seed: int
+    progress: bool | None
+
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        """(sample,) what is held out."""
+        return self.splits.test[0, -1] > 0
+
+    @property
+    def fitted(self) -> NDArray[np.bool_]:
+        """(sample,) what is fitted."""
+        return self.splits.train[0, -1] > 0
+
+
+def make_recording(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    dt: float | None,
+    trials: ArrayLike | None,
+    groups: ArrayLike | None,
+    test: ArrayLike | None,
+    lags: Sequence[int] | None,
+    ahead: int,
+    folds: int,
+    seed: int,
+    progress: bool | None,
+    notes: list[str],
+) -> Recording:
+    """Checks what was given, and says in `notes` what was decided.
+
+    Raises:
+      ValueError: names the field.
+    """
+    if dt is not None and not 0 < dt < np.inf:
+        raise ValueError(f"dt is {dt!r}: it must be a positive number of seconds")
+    found = _numbers(x)
+    values = plain(y, "y")
+    classes: tuple[str, ...] = ()
+    if values.ndim and are_categories(values):
+        known, classes = as_labels(values)
+        notes.append(f"y holds {len(classes)} categories: classifiers, chosen by accuracy.")
+    else:
+        known = _outputs(values)
+    if len(known) != len(found):
+        raise ValueError(f"y has shape {values.shape}: it must be (sample, output) or (sample,), "
+                         f"and x has {len(found)} samples")  # fmt: skip
+    trials, groups = (
+        _labels(name, given, len(found)) for name, given in (("trials", trials), ("groups", groups))
+    )
+    whole = trials if groups is None else groups
+    edges = groups if trials is None else trials
+    series = dt is not None
+    choices = _lags(found, series, lags, ahead, notes)
+    reach = max(choices) + ahead
+    gap = max(reach, len(found) // 200) if series and len(found) > 20 * max(reach, 1) else 0
+    splits = protocol(
+        len(found), test=test, groups=whole, labels=np.array(classes)[known] if classes and
+        not series else None, series=series, folds=folds, gap=gap, seed=seed,
+    )  # fmt: skip
+    notes.append(_told(splits, test, whole, series))
+    notes += leakage.short_gaps(splits, reach, edges) if reach else []
+    centre = spread = np.zeros(0)
+    scaled = known
+    if not classes:
+        centre, spread = _units(known, splits.train[0, -1] > 0)
+        scaled = ((known - centre) / spread).astype(np.float32)
+    return Recording(found, scaled, known, centre, spread, classes, edges, whole, series, choices,
+                     past_of(found, max(choices), ahead), splits, seed, progress)  # fmt: skip
+
+
+def _numbers(x: ArrayLike) -> np.ndarray:
+    found = np.asarray(x)
+    if found.dtype.kind not in "biuf" or found.ndim == 0 or not found.size:
+        raise ValueError(f"x has dtype {found.dtype} and shape {found.shape}: it must be numbers, "
+                         "(sample, *feature)")  # fmt: skip
+    found = found[:, None] if found.ndim == 1 else found
+    if not np.isfinite(found).all():
+        where = tuple(map(int, np.argwhere(~np.isfinite(found))[0]))
+        raise ValueError(f"x has values that are NaN or infinite, the first at {where}")
+    return found if found.dtype.kind == "f" else found.astype(np.float32)
+
+
+def _outputs(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind not in "biuf" or values.ndim not in (1, 2) or not values.size:
+        raise ValueError(f"y has dtype {values.dtype} and shape {values.shape}: it must be numbers "
+                         "(sample, output), or categories (sample,)")  # fmt: skip
+    if np.isinf(values).any():
+        raise ValueError("y has infinite values: write NaN where a value is missing")
+    known = values if values.dtype.kind == "f" else values.astype(np.float32)
+    return known[:, None] if known.ndim == 1 else known
+
+
+def _labels(name: str, values: ArrayLike | None, samples: int) -> NDArray[Any] | None:
+    if values is None:
+        return None
+    found = np.asarray(values)
+    if found.shape != (samples,):
+        raise ValueError(f"{name} has shape {found.shape}: it must be (sample,) = ({samples},)")
+    return found
+
+
+def _lags(
+    x: np.ndarray, series: bool, lags: Sequence[int] | None, ahead: int, notes: list[str]
+) -> tuple[int, ...]:
+    if not series:
+        if lags is not None or ahead:
+            raise ValueError("lags and future are of a time series: give dt")
+        return (0,)
+    choices = tuple(sorted(set(map(int, _LAGS if lags is None else lags))))
+    if not choices or choices[0] < 0 or ahead < 0:
+        raise ValueError(f"lags is {lags!r} and future {ahead!r}: whole numbers from 0")
+    reach = choices[-1] + ahead
+    if lags is None and len(x) <= 20 * reach:
+        notes.append(f"{len(x)} samples are few for lags: decoders see the present only.")
+        return (0,)
+    if x.size * (reach + 1) > _MOST_NUMBERS:
+        raise ValueError(f"x {x.shape} is too large to lay out {reach} lags of it: give fewer lags")
+    future = f", and {ahead} samples of the future are seen" if ahead else ""
+    notes.append(f"Samples are a time series: lags up to {', '.join(map(str, choices))} are chosen "
+                 f"among on inner folds{future}.")  # fmt: skip
+    return choices
+
+
+def _told(splits: NestedSplits, test: Any, whole: Any, series: bool) -> str:
+    held, fitted = (int((part[0, -1] > 0).sum()) for part in (splits.test, splits.train))
+    if test is not None:
+        how = "as given"
+    elif whole is not None:
+        how = "whole groups or trials"
+    else:
+        how = "the end of the series" if series else "drawn at random"
+    return (f"{held} samples are held out ({how}) and {fitted} fitted; strengths and the decoder "
+            f"are chosen on {splits.train.shape[1] - 1} inner folds.")  # fmt: skip
+
+
+def _units(y: np.ndarray, fitted: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
+    """Mean and deviation (output,) of what is fitted, in double precision; 0 and 1 of nothing."""
+    some = np.where(fitted[:, None], y, np.nan).astype(np.float64)
+    there = np.maximum((~np.isnan(some)).sum(axis=0), 1)
+    mean = np.nansum(some, axis=0) / there
+    spread = np.sqrt(np.nansum(np.square(some - mean), axis=0) / there)
+    return mean, np.where(spread > 0, spread, 1)
