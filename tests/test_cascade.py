@@ -70,12 +70,12 @@ def test_a_second_solver_finds_no_better(found) -> None:
 def test_begins_as_the_linear_model_and_goes_on_straight() -> None:
     model = cascade(1)
     x = jnp.array([[0.5], [4.0], [5.0], [6.0]])
-    start = model.init(jax.random.key(0), x)
-    assert not np.any(model.apply(start, x))
+    start, apply = model.init(jax.random.key(0), x), jax.jit(model.apply)
+    assert not np.any(apply(start, x))
     params = start | {"filter": {"kernel": jnp.ones((1, 1)), "bias": jnp.zeros(1)}}
-    np.testing.assert_allclose(model.apply(params, x), x)
+    np.testing.assert_allclose(apply(params, x), x)
     params |= {"polynomial": {"kernel": jnp.array([[0.5], [0.1]])}}
-    made = np.asarray(model.apply(params, x))[:, 0]
+    made = np.asarray(apply(params, x))[:, 0]
     np.testing.assert_allclose(made[0], 0.5 + 0.5 * 0.25 + 0.1 * 0.125, rtol=1e-6)
     np.testing.assert_allclose(np.diff(made[1:]), 1 + 2 * 0.5 * 4 + 3 * 0.1 * 16, rtol=1e-5)
 

@@ -13,7 +13,7 @@ from jaxneuro import metrics
 from jaxneuro.metrics import Score, as_score
 from jaxneuro.types import Closed
 
-ERRORS = {"mean_squared_error", "poisson_deviance"}
+ERRORS = {"mean_squared_error", "poisson_deviance", "circular_error", "median_distance"}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -57,6 +57,8 @@ CASES: dict[str, tuple[Model, tuple[int, ...], int | None]] = {
         IMAGES,
         2,
     ),
+    "wiener_cascade": (models.wiener_cascade(2), FLAT, 2),
+    "eeg_network": (models.eeg_network(3, 2, 2, 5), (5, 4, 36), 3),
     "recurrent": (models.recurrent(4), (5, 3, 2), None),
     "recurrent of 2": (models.recurrent(4, 2, cell="lstm", dropout=0.2), (5, 3, 2), 2),
     "temporal_convolution": (models.temporal_convolution((3, 2)), (5, 4, 2), None),
@@ -111,7 +113,8 @@ def test_pure_and_deterministic_by_key(name: str) -> None:
     same = [
         np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (params, other)), strict=True)
     ]
-    starts_at_zero = name.startswith("linear ") or name in ("linear", "linear_nonlinear")
+    zeros = ("linear", "linear_nonlinear", "wiener_cascade")
+    starts_at_zero = name.startswith("linear ") or name in zeros
     assert all(same) == starts_at_zero
 
 
@@ -159,7 +162,7 @@ def test_layers_have_names_and_biases_are_called_bias(name: str) -> None:
 def test_first_layer_is_where_x_comes_in(name: str) -> None:
     model, params, x = made(name)
     if model.first_layer is None:
-        assert "cnn" in name or "core" in name
+        assert "cnn" in name or "core" in name or "eeg" in name
         return
     layer = params
     for part in model.first_layer:

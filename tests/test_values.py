@@ -87,6 +87,14 @@ MAKERS: dict[str, dict[str, Callable[[], Any]]] = {
         "": lambda: models.core_readout(3, (2,), 3),
         "of 2": lambda: models.core_readout(2, (2,), 3),
     },
+    "wiener_cascade": {
+        "": lambda: models.wiener_cascade(2),
+        "of degree 2": lambda: models.wiener_cascade(2, 2),
+    },
+    "eeg_network": {
+        "": lambda: models.eeg_network(3),
+        "without dropout": lambda: models.eeg_network(3, dropout=0),
+    },
     "recurrent": {"": models.recurrent, "lstm": lambda: models.recurrent(cell="lstm")},
     "temporal_convolution": {
         "": models.temporal_convolution,

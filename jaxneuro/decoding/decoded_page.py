@@ -58,7 +58,7 @@ def score_name(found: Decoded) -> str:
 
 def tables(found: Decoded) -> list[Table]:
     """The decoders; each output of the one chosen, where there are several."""
-    rows = [("constant", found.constant, "", "", "", "", "", "", "")]
+    rows: list[tuple] = [("constant", found.constant, "", "", "", "", "", "", "")]
     for name, one in found.decoders.items():
         sure = found.sure[name]
         chosen = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}"

@@ -18,6 +18,7 @@ from jaxneuro.inputs import make_inputs
 from jaxneuro.origin import undo
 from jaxneuro.sizes import grown
 from jaxneuro.splits import NestedSplits, Splits
+from jaxneuro.types import Origin
 
 _NOISES, _PRIORS = ("poisson", "gaussian"), ("occupancy", "uniform")
 
@@ -37,6 +38,8 @@ class NaiveBayes:
         nothing to choose.
       places: what was estimated, each (fold, ...); for y as it is fitted (`make_inputs`).
       folds: (fold,) their names.
+      noise, smooth: as asked for.
+      x_origin, y_origin: what x and y were fitted relative to (`make_inputs`); None: as given.
     """
 
     predictions: NDArray[Any]
@@ -49,6 +52,10 @@ class NaiveBayes:
     errors: NDArray[np.float64] | None
     places: Places
     folds: tuple[str, ...]
+    noise: str
+    smooth: bool
+    x_origin: Origin | None = None
+    y_origin: Origin | None = None
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{score:.3g}" for score in self.r2.mean(axis=0))
@@ -130,7 +137,8 @@ def naive_bayes(
         median[k] = np.nanmedian(np.linalg.norm(told - truth[test], axis=1))
     return NaiveBayes(
         undo(predictions, inputs.y_origin), r2, median, own, step, widths, movements, errors,
-        jax.tree.map(np.asarray, places), tuple(outer.names),
+        jax.tree.map(np.asarray, places), tuple(outer.names), noise, smooth, inputs.x_origin,
+        inputs.y_origin,
     )  # fmt: skip
 
 

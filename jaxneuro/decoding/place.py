@@ -88,29 +88,19 @@ def locate(
       smooth: whether the future counts too.
     """
     count, outputs = places.centres.shape
-    bins = round(count ** (1 / outputs))
     with jax.default_matmul_precision("highest"):
-        if poisson:
-            told = x @ jnp.log(places.rate).T - places.rate.sum(axis=1)
-        else:
-            scaled = places.rate / places.variance
-            told = x @ scaled.T - 0.5 * (scaled * places.rate).sum(axis=1)
-        told = told + places.prior
-        evidence = jnp.exp(told - told.max(axis=1, keepdims=True))
-        reach = _gaussian(bins, move)
-        reach = reach / reach.sum(axis=0)  # of steps from a place, one is taken
+        evidence, reach = seen(places, x, poisson), steps(places, move)
         even = jnp.full(count, 1 / count, evidence.dtype)
 
         def forward(before: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
-            seen, first = now
-            ahead = jnp.where(first, even, _along(reach, before[:, None], outputs)[:, 0])
-            known = _normal(seen * ahead, seen)
+            told, first = now
+            known = after(reach, before, told, first, outputs)
             return known, known
 
-        def backward(after: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
-            seen, last = now
-            after = jnp.where(last, even, after)
-            return _normal(_along(reach.T, (seen * after)[:, None], outputs)[:, 0], even), after
+        def backward(behind: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+            told, last = now
+            behind = jnp.where(last, even, behind)
+            return _normal(_along(reach.T, (told * behind)[:, None], outputs)[:, 0], even), behind
 
         _, known = jax.lax.scan(forward, even, (evidence, starts))
         if smooth:
@@ -118,6 +108,33 @@ def locate(
             _, later = jax.lax.scan(backward, even, (evidence, lasts), reverse=True)
             known = jax.vmap(_normal)(known * later, known)
         return known @ places.centres
+
+
+def seen(places: Places, x: Array, poisson: bool) -> Array:
+    """(time, place) what each sample of `x` by itself tells, the most likely place 1."""
+    if poisson:
+        told = x @ jnp.log(places.rate).T - places.rate.sum(axis=1)
+    else:
+        scaled = places.rate / places.variance
+        told = x @ scaled.T - 0.5 * (scaled * places.rate).sum(axis=1)
+    told = told + places.prior
+    return jnp.exp(told - told.max(axis=1, keepdims=True))
+
+
+def steps(places: Places, move: Array) -> Array:
+    """(bins, bins) probability of each step from each place, along one output; `move` () as of
+    `locate`."""
+    count, outputs = places.centres.shape
+    reach = _gaussian(round(count ** (1 / outputs)), move)
+    return reach / reach.sum(axis=0)  # of steps from a place, one is taken
+
+
+def after(reach: Array, before: Array, told: Array, first: Array, outputs: int) -> Array:
+    """(place,) what is known after a sample, given what was known before it; `reach` of `steps`,
+    `told` (place,) of `seen`, `first` () whether a trial starts."""
+    even = jnp.full_like(before, 1 / len(before))
+    ahead = jnp.where(first, even, _along(reach, before[:, None], outputs)[:, 0])
+    return _normal(told * ahead, told)
 
 
 def _normal(weights: Array, otherwise: Array) -> Array:

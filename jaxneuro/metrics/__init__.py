@@ -23,6 +23,7 @@ first, as optax does.) Every metric obeys one contract:
 """
 
 from jaxneuro.metrics.binary import auc, explained_deviance_bernoulli
+from jaxneuro.metrics.circular import circular_error
 from jaxneuro.metrics.classes import accuracy, balanced_accuracy, confusion_matrix
 from jaxneuro.metrics.counts import (
     bits_per_spike,
@@ -30,6 +31,8 @@ from jaxneuro.metrics.counts import (
     poisson_deviance,
     pseudo_r2,
 )
+from jaxneuro.metrics.population import population_bits_per_spike
+from jaxneuro.metrics.positions import median_distance
 from jaxneuro.metrics.regression import correlation, mean_squared_error, r2
 from jaxneuro.metrics.score import Score, as_score
 
@@ -40,12 +43,15 @@ __all__ = [
     "auc",
     "balanced_accuracy",
     "bits_per_spike",
+    "circular_error",
     "confusion_matrix",
     "correlation",
     "explained_deviance_bernoulli",
     "explained_deviance_poisson",
     "mean_squared_error",
+    "median_distance",
     "poisson_deviance",
+    "population_bits_per_spike",
     "pseudo_r2",
     "r2",
 ]

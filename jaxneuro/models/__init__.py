@@ -1,9 +1,11 @@
 """Models as two pure functions, `Model(init, apply)`. The only place that imports Flax."""
 
 from jaxneuro.models.article import linear_decoder, neuron_mlp, region_cnn
+from jaxneuro.models.cascade import wiener_cascade
 from jaxneuro.models.cnn import cnn
 from jaxneuro.models.core import core_readout
 from jaxneuro.models.dense import linear, mlp
+from jaxneuro.models.epochs import eeg_network
 from jaxneuro.models.nonlinear import linear_nonlinear
 from jaxneuro.models.sequences import recurrent, temporal_convolution
 from jaxneuro.models.wrap import from_linen, from_nnx
@@ -11,6 +13,7 @@ from jaxneuro.models.wrap import from_linen, from_nnx
 __all__ = [
     "cnn",
     "core_readout",
+    "eeg_network",
     "from_linen",
     "from_nnx",
     "linear",
@@ -21,4 +24,5 @@ __all__ = [
     "recurrent",
     "region_cnn",
     "temporal_convolution",
+    "wiener_cascade",
 ]

@@ -5,14 +5,17 @@ blocks of fixed size, each with random numbers of its own, so memory stays near 
 """
 
 from jaxneuro.data.simulate.areas import CorticalPatches, cortical_patches
+from jaxneuro.data.simulate.epochs import EvokedEpochs, evoked_epochs
 from jaxneuro.data.simulate.motor import MotorPopulation, motor_population
 from jaxneuro.data.simulate.vision import V1Population, v1_population
 
 __all__ = [
     "CorticalPatches",
+    "EvokedEpochs",
     "MotorPopulation",
     "V1Population",
     "cortical_patches",
+    "evoked_epochs",
     "motor_population",
     "v1_population",
 ]

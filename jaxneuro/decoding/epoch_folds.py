@@ -1,0 +1,96 @@
+"""The program behind `decode_epochs`: all folds and orders of the labels, one after the other."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxneuro.classify import lda, logistic
+from jaxneuro.decoding.spatial import csp
+from jaxneuro.decoding.tangent import tangent_space
+from jaxneuro.types import Array
+
+TOGETHER = 16  # orders of the labels
+_CONSTANT = 1e-5  # of its mean: a deviation below is rounding
+
+
+class Kind(NamedTuple):
+    """What the program is made for: see `decode_epochs`."""
+
+    features: str
+    decoder: str
+    components: int
+    classes: int
+
+
+@partial(jax.jit, static_argnames="kind")
+def codes(
+    covariance: Array, train: Array, labels: Array, shrinkage: Array, l2: Array, *, kind: Kind
+) -> Array:
+    """(fold, order, trial) the class that each trial is taken for, trained on or not.
+
+    Args:
+      covariance: (trial, channel, channel).
+      train: (fold, trial) weights.
+      labels: (order, trial), as many orders as a multiple of `TOGETHER`, or 1.
+      shrinkage, l2: () as of `decode_epochs`.
+    """
+
+    def fold(weight: Array) -> Array:
+        shared = None
+        if kind.features == "tangent":
+            shared = tangent_space(covariance, weight, shrinkage).features(covariance)
+
+        def one(y: Array) -> Array:
+            own = shared
+            if own is None:
+                fitted = csp(covariance, y, weight, kind.classes, kind.components)
+                own = fitted.features(covariance)
+            z = _standard(own, weight)
+            if kind.decoder == "lda":
+                return lda(z, y, weight, kind.classes).predict(z)
+            return logistic(z, y, weight, kind.classes, l2).predict(z)
+
+        block = min(TOGETHER, len(labels))
+        made = jax.lax.map(jax.vmap(one), labels.reshape(-1, block, labels.shape[1]))
+        return made.reshape(labels.shape).astype(jnp.int16)
+
+    return jax.lax.map(fold, train)
+
+
+def _standard(values: Array, weight: Array) -> Array:
+    """(trial, feature) by mean and deviation of the trials with weight."""
+    share = weight / weight.sum()
+    with jax.default_matmul_precision("highest"):
+        mean = share @ values
+        deviation = jnp.sqrt(share @ jnp.square(values - mean))
+    varies = deviation > _CONSTANT * jnp.abs(mean)
+    return (values - mean) * jnp.where(varies, 1 / jnp.where(varies, deviation, 1), 0)
+
+
+def checked(x: ArrayLike, trials: int, used: NDArray[Any]) -> NDArray[np.float32]:
+    """`x` (trial, channel, time), each trial about its mean and all of it near 1.
+
+    Raises:
+      ValueError: of another shape or kind, or not finite in the trials `used` (trial,).
+    """
+    x = np.asarray(x)
+    if x.dtype.kind not in "biuf" or x.ndim != 3 or 0 in x.shape or x.shape[2] < 2:
+        raise ValueError(f"x is {x.dtype} {x.shape}: it must be numbers (trial, channel, time)")
+    if len(x) != trials:
+        raise ValueError(f"x has {len(x)} trials and y has {trials}")
+    bad = np.flatnonzero(used & ~np.isfinite(x).all(axis=(1, 2)))
+    if bad.size:
+        raise ValueError(
+            f"x: {bad.size} trials have values that are not finite, the first is trial {bad[0]}: "
+            "leave them out of the splits"
+        )
+    made = np.where(used[:, None, None], x, 0).astype(np.float64)
+    made -= made.mean(axis=2, keepdims=True)
+    largest = np.abs(made).max()
+    return np.ldexp(made, -np.frexp(largest if largest > 0 else 1.0)[1]).astype(np.float32)
