@@ -57,7 +57,7 @@ def case(quick: bool, decoder: str = "logistic") -> Case:
     """Trained in each of 200 windows, tested in all, 5 folds, 400 trials, 64 channels.
 
     Features are scaled by the training trials, of the window tested with us and in the loop, of the
-    window trained in with MNE: off the diagonal its answers are others.
+    window trained in with MNE: off the diagonal its answers are others, and are not compared.
     """
     x, y, folds, trained = _epochs(quick)
     model = _logistic(1.0, trained) if decoder == "logistic" else _discriminant()
@@ -88,10 +88,15 @@ def case(quick: bool, decoder: str = "logistic") -> Case:
         fits=x.shape[1] * 5,
         quality=lambda found: float(found.mean(axis=0).max()),
         quality_name="best accuracy",
-        disagree=lambda mine, other: float(np.abs(mine - other)[~np.isnan(other)].mean()),
-        differ_name="mean difference of a fold's accuracy",
+        disagree=_on_the_diagonal,
+        differ_name="mean difference of a fold's accuracy in the window trained in",
         at_least={"mne GeneralizingEstimator, 2 jobs": 20.0},
     )
+
+
+def _on_the_diagonal(mine: np.ndarray, other: np.ndarray) -> float:
+    apart = np.abs(mine - other)[:, range(mine.shape[1]), range(mine.shape[1])]
+    return float(np.nanmean(apart))
 
 
 def lda(quick: bool) -> Case:

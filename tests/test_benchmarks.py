@@ -29,14 +29,26 @@ AGREE = {
     "permutations": 1e-6,
     "receptive_fields": 1e-5,
     "refill": 1e-4,
+    "sliding_decoder": 1e-6,
+    "time_generalisation": 0.02,
+    "time_generalisation_lda": 0.02,
+    "searchlight_ridge": 1e-6,
+    "searchlight_lda": 1e-6,
 }
+ONLY = {
+    "banded_ridge": "himalaya",
+    "nemos_basis": "nemos",
+    "searchlight_ridge": "nilearn",
+    "searchlight_lda": "nilearn",
+}  # cases of a single peer, which need not be installed
 
 
 def test_every_case_is_known():
-    assert set(CASES) == {*AGREE, "lanes", "scaling", "cold_start"}
+    assert set(CASES) == {*AGREE, "lanes", "scaling", "cold_start", "recurrent"}
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Use a custom estimator:UserWarning")  # nilearn
 @pytest.mark.parametrize("name", CASES)
 def test_case(name):
     module, function = CASES[name].split(":")
@@ -45,8 +57,7 @@ def test_case(name):
     assert records and all(r["case"] == name and r["seconds"] > 0 for r in records)
     assert all(math.isfinite(r["quality"]) for r in records)
     if name in AGREE:
-        only = {"banded_ridge": "himalaya", "nemos_basis": "nemos"}.get(name)
-        alone = only is not None and find(only) is None  # without its only peer
+        alone = name in ONLY and find(ONLY[name]) is None
         assert records[0]["implementation"].startswith("jaxneuro")
         assert len(records) > 1 or alone
         assert all(r["quality"] <= AGREE[name] for r in records[1:]), records

@@ -102,10 +102,12 @@ def recurrent(
     cell: Literal["gru", "lstm"] = "gru",
     dropout: float = 0.2,
     strengths: Sequence[float] = (1e-3, 1e-2),
+    seeds: int = 1,
 ) -> Decoder:
-    """`decoding.recurrent` over the lags in their order; "l2" is chosen."""
+    """`decoding.recurrent` over the lags in their order; "l2" is chosen, by one seed, and the
+    predictions of so many `seeds` are averaged."""
     made = partial(fits.recurrent, hidden=hidden, steps=steps, cell=cell, dropout=dropout)
-    return partial(_network, made, True, 3e-3, strengths=tuple(strengths))
+    return partial(_network, made, True, 3e-3, strengths=tuple(strengths), seeds=seeds)
 
 
 def temporal_convolution(steps: int = _STEPS, **options: Any) -> Decoder:
@@ -163,7 +165,12 @@ def _over_lags(make: Any, strengths: Sequence[float], recording: Recording) -> C
 
 
 def _network(
-    make: Any, ordered: bool, rate: float, recording: Recording, strengths: Sequence[float] = _DEEP
+    make: Any,
+    ordered: bool,
+    rate: float,
+    recording: Recording,
+    strengths: Sequence[float] = _DEEP,
+    seeds: int = 1,
 ) -> Contender:
     grid = axes.grid(l2=strengths, learning_rate=[rate])
     view = _all_lags(recording)._replace(ordered=ordered)
@@ -171,13 +178,20 @@ def _network(
         raise ValueError("a network over sequences needs a time series: give dt")
     laid = view(recording.x, recording.edges)
     fit = make(recording.y.shape[1])
-    return _searched(recording, fit, laid, view, grid, "mean_squared_error")
+    return _searched(recording, fit, laid, view, grid, "mean_squared_error", seeds)
 
 
 def _searched(
-    recording: Recording, fit: Fit, laid: np.ndarray, view: View, grid: Sequence[Axis], score: str
+    recording: Recording,
+    fit: Fit,
+    laid: np.ndarray,
+    view: View,
+    grid: Sequence[Axis],
+    score: str,
+    seeds: int = 1,
 ) -> Contender:
     more: dict[str, Any] = {} if recording.progress is None else {"progress": recording.progress}
+    more |= {"refit_axes": [axes.seeds(seeds)]} if seeds > 1 else {}
     inputs = make_inputs(laid, recording.y, key=recording.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EdgeOfGrid)  # a note, with the decoder's name
