@@ -105,3 +105,8 @@ def flops(compiled: Any) -> float:
     backend does not tell."""
     analysis = compiled.cost_analysis()
     return float((analysis or {}).get("flops", 0.0))
+
+
+def taken_by(program: bytes) -> list[Any]:
+    """The shapes of what a program of `export` takes, in order; the last is the samples."""
+    return list(jax.export.deserialize(bytearray(program)).in_avals)

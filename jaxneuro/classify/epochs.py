@@ -156,3 +156,12 @@ def values_of(y: Any, names: Sequence[str]) -> NDArray[Any]:
         return np.array(names)
     found = np.unique(values)
     return found.astype(np.int64) if found.dtype.kind == "f" else found
+
+
+def called(classes: NDArray[Any], codes: NDArray[Any]) -> NDArray[Any]:
+    """What `codes` stand for, as `y` has it. Where one is -1, for none: "" of strings; numbers are
+    then floats, and it is NaN."""
+    found, none = classes[codes], codes < 0
+    if not none.any():
+        return found
+    return np.where(none, "" if found.dtype.kind == "U" else np.nan, found)

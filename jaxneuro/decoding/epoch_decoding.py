@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro import compat
-from jaxneuro.classify.epochs import check_classes, folds_of, permuted, values_of
+from jaxneuro.classify.epochs import called, check_classes, folds_of, permuted, values_of
 from jaxneuro.data.labels import as_labels
 from jaxneuro.decoding import epoch_folds
 from jaxneuro.decoding.spatial import covariances
@@ -60,10 +60,7 @@ class EpochDecoding:
     def predictions(self) -> NDArray[Any]:
         """(trial,) held-out labels, as `y` has them. Where `codes` has none: "" of strings; numbers
         are then floats, and it is NaN."""
-        found, none = self.classes[self.codes], self.codes < 0
-        if not none.any():
-            return found
-        return np.where(none, "" if found.dtype.kind == "U" else np.nan, found)
+        return called(self.classes, self.codes)
 
     @property
     def confusion(self) -> NDArray[np.int64]:

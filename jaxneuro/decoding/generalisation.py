@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxneuro.classify.epochs import called
+
 Floats = NDArray[np.float64]
 
 
@@ -69,13 +71,7 @@ class Generalisation:
     def predictions(self) -> np.ndarray:
         """(train window, test window, trial) labels, as `y` has them. Where `codes` has none: "" of
         strings; numbers are then floats, and it is NaN."""
-        found = self.classes[self.codes]
-        none = self.codes < 0
-        if not none.any():
-            return found
-        if self.classes.dtype.kind == "U":
-            return np.where(none, "", found)
-        return np.where(none, np.nan, found)
+        return called(self.classes, self.codes)
 
     @property
     def confusion(self) -> NDArray[np.int64]:

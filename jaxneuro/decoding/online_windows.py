@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.export
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxneuro import origin
+from jaxneuro import compat, origin
 from jaxneuro.decoding.contender import Classifier
 from jaxneuro.decoding.units import Units, units_of
 from jaxneuro.fit.scaling import layer_of
@@ -110,7 +109,7 @@ def tail_of(found: Search) -> tuple[int, ...]:
         program = found.fits.fit.lanes.arguments[0]  # pyright: ignore
         if not program:
             raise ValueError("stream: the function was not saved with this result")
-        shapes = jax.export.deserialize(bytearray(program)).in_avals
+        shapes = compat.taken_by(program)
         if len(shapes) != len(jax.tree.leaves(found.fits.params)) + 1:
             raise ValueError("stream: x must be one array, and the fits take several")
         return tuple(int(n) for n in shapes[-1].shape[1:])

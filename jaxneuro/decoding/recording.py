@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxneuro.data.given import finite, labels_of, numbers_of
 from jaxneuro.data.labels import as_labels, plain
 from jaxneuro.data.targets import are_categories
 from jaxneuro.selection import leakage, protocol
@@ -88,7 +89,9 @@ def make_recording(
     """
     if dt is not None and not 0 < dt < np.inf:
         raise ValueError(f"dt is {dt!r}: it must be a positive number of seconds")
-    found = _numbers(x)
+    found = numbers_of("x", x)
+    found = found[:, None] if found.ndim == 1 else found
+    finite("x", found)
     values = plain(y, "y")
     classes: tuple[str, ...] = ()
     if values.ndim and are_categories(values):
@@ -100,7 +103,8 @@ def make_recording(
         raise ValueError(f"y has shape {values.shape}: it must be (sample, output) or (sample,), "
                          f"and x has {len(found)} samples")  # fmt: skip
     trials, groups = (
-        _labels(name, given, len(found)) for name, given in (("trials", trials), ("groups", groups))
+        labels_of(name, given, len(found))
+        for name, given in (("trials", trials), ("groups", groups))
     )
     whole = trials if groups is None else groups
     edges = groups if trials is None else trials
@@ -123,18 +127,6 @@ def make_recording(
                      past_of(found, max(choices), ahead), splits, seed, progress)  # fmt: skip
 
 
-def _numbers(x: ArrayLike) -> np.ndarray:
-    found = np.asarray(x)
-    if found.dtype.kind not in "biuf" or found.ndim == 0 or not found.size:
-        raise ValueError(f"x has dtype {found.dtype} and shape {found.shape}: it must be numbers, "
-                         "(sample, *feature)")  # fmt: skip
-    found = found[:, None] if found.ndim == 1 else found
-    if not np.isfinite(found).all():
-        where = tuple(map(int, np.argwhere(~np.isfinite(found))[0]))
-        raise ValueError(f"x has values that are NaN or infinite, the first at {where}")
-    return found if found.dtype.kind == "f" else found.astype(np.float32)
-
-
 def _outputs(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "biuf" or values.ndim not in (1, 2) or not values.size:
         raise ValueError(f"y has dtype {values.dtype} and shape {values.shape}: it must be numbers "
@@ -143,15 +135,6 @@ def _outputs(values: np.ndarray) -> np.ndarray:
         raise ValueError("y has infinite values: write NaN where a value is missing")
     known = values if values.dtype.kind == "f" else values.astype(np.float32)
     return known[:, None] if known.ndim == 1 else known
-
-
-def _labels(name: str, values: ArrayLike | None, samples: int) -> NDArray[Any] | None:
-    if values is None:
-        return None
-    found = np.asarray(values)
-    if found.shape != (samples,):
-        raise ValueError(f"{name} has shape {found.shape}: it must be (sample,) = ({samples},)")
-    return found
 
 
 def _lags(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from jaxneuro import origin
+from jaxneuro.data.given import finite, labels_of, numbers_of
 
 
 class Given(NamedTuple):
@@ -33,17 +34,15 @@ def check(x, y, dt: float | None, trials, groups, stimulus) -> Given:
     Raises:
       ValueError: names the field.
     """
-    x, y = _numbers("x", x), _numbers("y", y)
+    x, y = numbers_of("x", x), numbers_of("y", y)
     x, y = (a[:, None] if a.ndim == 1 else a for a in (x, y))
-    if not np.isfinite(x).all():
-        where = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
-        raise ValueError(f"x has values that are NaN or infinite, the first at {where}")
+    finite("x", x)
     if y.ndim != 2 or len(y) != len(x):
         raise ValueError(f"y has shape {y.shape}: it must be (sample, neuron), and x has {len(x)}")
     if dt is not None and not 0 < dt < np.inf:
         raise ValueError(f"dt is {dt!r}: it must be a positive number of seconds")
     trials, groups, stimulus = (
-        _labels(name, values, len(x))
+        labels_of(name, values, len(x))
         for name, values in (("trials", trials), ("groups", groups), ("stimulus", stimulus))
     )
     whole = trials if groups is None else groups
@@ -58,20 +57,3 @@ def are_counts(y: np.ndarray) -> bool:
     there = y[~np.isnan(y)]
     whole = bool((there >= 0).all() and (there == np.floor(there)).all())
     return whole and origin.centred("y", y.astype(np.float64))[1] is None
-
-
-def _numbers(name: str, values: ArrayLike) -> np.ndarray:
-    found = np.asarray(values)
-    if found.dtype.kind not in "biuf" or found.ndim == 0 or not found.size:
-        raise ValueError(f"{name} has dtype {found.dtype} and shape {found.shape}: it must be "
-                         "numbers, samples first")  # fmt: skip
-    return found if found.dtype.kind == "f" else found.astype(np.float32)
-
-
-def _labels(name: str, values: ArrayLike | None, samples: int) -> NDArray[Any] | None:
-    if values is None:
-        return None
-    found = np.asarray(values)
-    if found.shape != (samples,):
-        raise ValueError(f"{name} has shape {found.shape}: it must be (sample,) = ({samples},)")
-    return found
