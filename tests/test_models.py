@@ -12,7 +12,8 @@ from flax import nnx
 from numerics import float64, trees_close
 
 from jaxneuro import models, penalties
-from jaxneuro.models.convolution import SAME_3X3, Conv3x3, max_pool_2x2, neighbourhoods
+from jaxneuro.models.convolution import neighbourhoods
+from jaxneuro.models.image_layers import SAME_3X3, Conv3x3, max_pool_2x2
 from jaxneuro.types import Model
 
 

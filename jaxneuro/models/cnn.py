@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 
-from jaxneuro.models.convolution import Conv3x3, max_pool_2x2
 from jaxneuro.models.dense import zero_bias
+from jaxneuro.models.image_layers import Conv3x3, max_pool_2x2
 from jaxneuro.models.values import LECUN_NORMAL, Initializer
 from jaxneuro.models.wrap import from_linen
 from jaxneuro.types import Array, Model

@@ -1,9 +1,9 @@
-"""Convolutions that stay fast when every fit has its own kernel, and a pool.
+"""Convolutions that stay fast when every fit has its own kernel.
 
 `vmap` over the kernels of `lax.conv` makes grouped convolutions, whose kernel gradient costs
 O(fits²) on CPUs and is slow on GPUs (jax #13800, #26266). So the gradient is written here: of the
-kernel, as a matrix product of neighbourhoods, or of few features as `lax.conv`'s own; of the image,
-as a convolution with the turned kernel, or where the window strides, as a product put back in its
+kernel, as a matrix product of neighbourhoods, or of few features as a convolution; of the image, as
+a convolution with the turned kernel, or where the window strides, as a product put back in its
 places. The convolution itself is `lax.conv` on CPUs, one fit after the other, and a product of
 neighbourhoods elsewhere: what is fastest is chosen in `_convolver` and `_kernel_gradient`, and
 nowhere else.
@@ -11,19 +11,17 @@ nowhere else.
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_batching import custom_vmap
 
-from jaxneuro.models.values import LECUN_NORMAL, Initializer
 from jaxneuro.types import Array
 
 _BLOCK = 4  # images whose neighbourhoods are laid out at a time: they stay in the cache
-_FEW = 16  # features up to which `lax.conv`'s own gradient of the kernel is the faster one
+_FEW = 16  # features up to which the gradient of the kernel is faster as a convolution
 
 
 class Window(NamedTuple):
@@ -41,9 +39,6 @@ class Window(NamedTuple):
         """Of the output, for an image of that shape."""
         parts = zip(shape, self.padding, self.reach(), self.strides, strict=True)
         return tuple((n + sum(pad) - reach) // stride + 1 for n, pad, reach, stride in parts)
-
-
-SAME_3X3 = Window((3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
 
 
 def neighbourhoods(x: Array, window: Window) -> Array:
@@ -114,7 +109,7 @@ def _put_back(gradient: Array, kernel: Array, window: Window, shape: Sequence[in
     return jax.lax.pad(total, jnp.zeros((), total.dtype), [(0, 0, 0), *crop, (0, 0, 0)])
 
 
-def _layout(axes: int) -> tuple[str, str, str]:
+def layout(axes: int) -> tuple[str, str, str]:
     """Of image, kernel and output with so many axes of places, as Flax has them."""
     places = "ABDEFGHJ"[:axes]
     return f"N{places}C", f"{places}IO", f"N{places}C"
@@ -123,7 +118,7 @@ def _layout(axes: int) -> tuple[str, str, str]:
 def _lax(window: Window, x: Array, kernel: Array) -> Array:
     return jax.lax.conv_general_dilated(
         x, kernel, window.strides, window.padding, rhs_dilation=window.dilation,
-        dimension_numbers=_layout(len(window.size)),
+        dimension_numbers=layout(len(window.size)),
     )  # fmt: skip
 
 
@@ -189,7 +184,7 @@ def _by_convolution(x: Array, gradient: Array, window: Window) -> Array:
     ]
     found = jax.lax.conv_general_dilated(
         x.swapaxes(0, -1), jnp.moveaxis(gradient, 0, -2), window.dilation, padding,
-        rhs_dilation=window.strides, dimension_numbers=_layout(len(window.size)),
+        rhs_dilation=window.strides, dimension_numbers=layout(len(window.size)),
     )  # fmt: skip
     return jnp.moveaxis(found, 0, -2)
 
@@ -213,86 +208,3 @@ def _product(x: Array, gradient: Array, window: Window) -> Array:
     seen = neighbourhoods(x, window)
     patches = seen.reshape(-1, seen.shape[-1])
     return jnp.tensordot(patches, gradient.reshape(-1, gradient.shape[-1]), axes=(0, 0))
-
-
-def conv_general_dilated(
-    lhs: Array,
-    rhs: Array,
-    window_strides: Sequence[int],
-    padding: Any,
-    lhs_dilation: Sequence[int] | None = None,
-    rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
-    feature_group_count: int = 1,
-    **more: Any,
-) -> Array:
-    """`lax.conv_general_dilated` as Flax's layers call it, fast under many fits on CPUs. What they
-    do not ask for (other layouts, a dilated image) is `lax`'s own; and all of it on GPUs, where
-    `vmap` of that was the faster one (benchmarks/RESULTS.md, "On a GPU")."""
-    count = lhs.ndim - 2
-    dilation = tuple(rhs_dilation or (1,) * count)
-    flax = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, _layout(count))
-    known = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
-    elsewhere = jax.default_backend() != "cpu"
-    if (
-        elsewhere
-        or known != flax
-        or any(d != 1 for d in lhs_dilation or ())
-        or lhs.dtype != rhs.dtype
-    ):
-        return jax.lax.conv_general_dilated(
-            lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers,
-            feature_group_count, **more,
-        )  # fmt: skip
-    size, strides = rhs.shape[:count], tuple(window_strides)
-    if isinstance(padding, str):
-        reach = [d * (n - 1) + 1 for n, d in zip(size, dilation, strict=True)]
-        padding = jax.lax.padtype_to_pads(lhs.shape[1:-1], reach, strides, padding)
-    window = Window(size, strides, tuple((int(a), int(b)) for a, b in padding), dilation)
-    if feature_group_count == 1:
-        return convolve(lhs, rhs, window)
-    groups, each = feature_group_count, rhs.shape[-2]
-    seen = neighbourhoods(lhs, window)
-    seen = seen.reshape(*seen.shape[:-1], -1, groups, each)
-    kernel = rhs.reshape(-1, each, groups, rhs.shape[-1] // groups)
-    out = jnp.einsum("...wgc,wcgf->...gf", seen, kernel)
-    return out.reshape(*out.shape[:-2], rhs.shape[-1])
-
-
-def batched_convolutions(next_fun: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
-    """For `nn.intercept_methods`: every `nn.Conv` of a module convolves by the above."""
-    layer = context.module
-    given = ("conv_general_dilated", "conv_general_dilated_cls")
-    if isinstance(layer, nn.Conv) and all(getattr(layer, name, None) is None for name in given):
-        # bound for this call only: the user's own module is another object
-        object.__setattr__(layer, "conv_general_dilated", conv_general_dilated)
-    return next_fun(*args, **kwargs)
-
-
-def max_pool_2x2(x: Array) -> Array:
-    """Maxima of 2×2 blocks of `x` (sample, row, column, channel); an odd last row or column is
-    dropped, and of equal values the first gets the gradient, as in PyTorch."""
-    n, rows, columns, channels = x.shape
-    x = x[:, : rows // 2 * 2, : columns // 2 * 2]
-    x = x.reshape(n, rows // 2, 2, columns // 2 * 2, channels)
-    x = _larger(x[:, :, 0], x[:, :, 1]).reshape(n, rows // 2, columns // 2, 2, channels)
-    return _larger(x[:, :, :, 0], x[:, :, :, 1])
-
-
-def _larger(a: Array, b: Array) -> Array:
-    return jnp.where(a >= b, a, b)  # `jnp.maximum` halves the gradient between equals
-
-
-class Conv3x3(nn.Module):
-    """3×3 convolution, stride 1, zero padding 1. Kernel (3, 3, channel, feature) as `nn.Conv`."""
-
-    features: int
-    kernel_init: Initializer = LECUN_NORMAL
-    bias_init: Initializer = nn.initializers.zeros
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        shape = (3, 3, x.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape, x.dtype)
-        bias = self.param("bias", self.bias_init, (self.features,), x.dtype)
-        return jnp.add(convolve(x, kernel, SAME_3X3), bias)

@@ -7,7 +7,7 @@ import flax.linen as nn
 from flax import nnx
 from jax.lax import conv_general_dilated as own_convolution
 
-from jaxneuro.models.convolution import batched_convolutions, conv_general_dilated
+from jaxneuro.models.flax_convolution import batched_convolutions, conv_general_dilated
 from jaxneuro.models.values import hashable, held
 from jaxneuro.types import Array, Closed, Model, Params
 
