@@ -1,6 +1,6 @@
 """Job 3, neural decoding: neural signals -> movement or mental state."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -204,10 +204,15 @@ def _over_time(
     made["Wiener cascade"] = cascade(STRENGTHS[3:5] if options.quick else STRENGTHS[1::2])
     if "Kalman filter" in made and options.quick:
         made["Kalman filter"] = kalman_filter(noise=[0.3, 1.0, 3.0], lag=[0])
-    if max(lags) and ("GRU" in known or options.data == "m1-reach"):  # ours has it at any price
-        made["GRU"] = recurrent(16, 30, dropout=0.0) if options.quick else recurrent(128)
-    part.notes += [note for note in notes if note.split(" was")[0] not in {"MLP", *made}]
-    return {name: decoder(recording) for name, decoder in made.items()}
+    found = {name: decoder(recording) for name, decoder in made.items()}
+    own = options.data == "m1-reach"  # has its network at any price, and a second of the past
+    if max(lags) and ("GRU" in known or own):
+        small = recurrent(16, 30, dropout=0.0)
+        large = recurrent(128, 1200, dropout=0.3, seeds=3) if own else recurrent()
+        wide = replace(recording, past=past_of(given.x, 19)) if own else recording
+        found["GRU"] = small(recording) if options.quick else large(wide)
+    part.notes += [note for note in notes if note.split(" was")[0] not in {"MLP", *found}]
+    return found
 
 
 def _scaled(y: np.ndarray, fitted: np.ndarray) -> np.ndarray:

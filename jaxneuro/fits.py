@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxneuro import origin
 from jaxneuro.choice import Selection, best, label_values
+from jaxneuro.extras import needed
 from jaxneuro.fit import Fit
 from jaxneuro.prediction import Frozen, predict, to_raw
 from jaxneuro.several import seen
@@ -167,11 +168,11 @@ class Fits:
 
     def to_pandas(self) -> Any:
         """`table()` as a pandas DataFrame."""
-        return _optional("pandas").DataFrame(self.table())
+        return needed("pandas", "tables").DataFrame(self.table())
 
     def to_xarray(self) -> Any:
         """Scores and diagnostics as an xarray Dataset with the axes as coordinates."""
-        xarray = _optional("xarray")
+        xarray = needed("xarray", "tables")
         names = [axis.name for axis in self.axes]
         fields = {n: getattr(self, n) for n in ("status", "steps", "loss", "gradient_norm")}
         fields |= {(n if n not in fields else f"held_out_{n}"): v for n, v in self.scores.items()}
@@ -181,12 +182,3 @@ class Fits:
         }
         coordinates = {axis.name: list(label_values(axis)) for axis in self.axes}
         return xarray.Dataset(data, coords=coordinates)
-
-
-def _optional(module: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f'{module} is not installed: pip install "jaxneuro[tables]"') from error

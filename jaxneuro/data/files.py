@@ -129,8 +129,8 @@ def read_mat(path: PathLike) -> dict[str, Any]:
         start = file.read(520)
     if start.startswith(b"MATLAB 7.3") or b"\x89HDF\r\n" in start:
         raise ValueError(
-            f"{path}: MATLAB version 7.3 (HDF5) is not read. In MATLAB, save it again with "
-            "save(file, variables, '-v7')."
+            f"{path}: MATLAB version 7.3 (HDF5): jaxneuro.adapters.read_mat73 reads it; or, in "
+            "MATLAB, save it again with save(file, variables, '-v7')."
         )
     try:
         from scipy.io import loadmat

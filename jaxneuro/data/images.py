@@ -5,7 +5,6 @@ Nothing is resampled: images of differing grids are refused, and it is said how 
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from jaxneuro.extras import needed
 
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
 _SAME = 1e-3  # mm by which affines of one grid may differ
@@ -84,7 +85,7 @@ class Volume:
           ImportError: nibabel is missing.
           ValueError: as `array`.
         """
-        nibabel = imaging("nibabel")
+        nibabel = needed("nibabel", "imaging")
         array = self.array(values)
         header = self.header if isinstance(self.header, nibabel.Nifti1Header) else None
         made = nibabel.Nifti1Image(array, self.affine, header)
@@ -100,7 +101,7 @@ class Volume:
         # nibabel goes by the ending, so the partial file has it too.
         partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
         try:
-            imaging("nibabel").save(self.image(values), partial)
+            needed("nibabel", "imaging").save(self.image(values), partial)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -185,18 +186,10 @@ def check_grid(shape: Any, affine: Any, of: Any, expected: Any, name: str) -> No
         )
 
 
-def imaging(module: str) -> Any:
-    """The module, or how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f'{module} is not installed: pip install "jaxneuro[imaging]"') from error
-
-
 def _opened(path: Any) -> Any:
     if hasattr(path, "dataobj") and hasattr(path, "affine"):
         return path
-    nibabel = imaging("nibabel")
+    nibabel = needed("nibabel", "imaging")
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file.")
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxneuro.data.images import imaging
+from jaxneuro.extras import needed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,7 +70,7 @@ class Surface:
         path = Path(path)
         if not path.name.endswith(".gii"):
             raise ValueError(f"{path}: the name must end in .gii")
-        nibabel = imaging("nibabel")
+        nibabel = needed("nibabel", "imaging")
         image = nibabel.gifti.GiftiImage()
         for one in self.array(values):
             image.add_gifti_data_array(
@@ -141,7 +141,7 @@ def _maps(path: Any, vertices: int) -> NDArray[np.float32]:
 
 
 def _gifti(path: Any) -> Any:
-    nibabel = imaging("nibabel")
+    nibabel = needed("nibabel", "imaging")
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file.")
     try:

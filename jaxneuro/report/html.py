@@ -8,7 +8,7 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxneuro.report.extra import extra
+from jaxneuro.extras import needed
 from jaxneuro.report.values import item, numeric, shown
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def between(facts: Mapping[str, Any]) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    jinja2, markup = extra("jinja2"), extra("markupsafe").Markup
+    jinja2, markup = needed("jinja2", "report"), needed("markupsafe", "report").Markup
 
     def finished(value: object) -> object:
         # The standard library's entities for quotes: who looks for a note in the page has them.

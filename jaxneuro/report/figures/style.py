@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxneuro.report.extra import extra
+from jaxneuro.extras import needed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,10 +51,10 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with extra("matplotlib").rc_context(STYLE):
+        with needed("matplotlib", "report").rc_context(STYLE):
             figure = draw(*args, **kwargs)
         text: Any
-        for text in figure.findobj(extra("matplotlib.text").Text):
+        for text in figure.findobj(needed("matplotlib.text", "report").Text):
             if "$" in text.get_text():
                 text.set_parse_math(False)
         return figure
