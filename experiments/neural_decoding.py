@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import decoding_report, movements
+from experiments import decoding_report, movements, places
 from experiments.categories import classify
 from experiments.runs import (
     LAGS,
@@ -43,11 +43,11 @@ class Options:
     """
 
     data: str = "ecog-grip"
-    """"ecog-grip", "m1-reach" (needs --path), or a FILE.npz with x (sample, *feature) and y
-    (sample, output), or (sample,) strings or whole numbers, which are categories; and if you like
-    groups, test, dt."""
+    """"ecog-grip", "m1-reach" or "hippocampus" (these two need --path), or a FILE.npz with x
+    (sample, *feature) and y (sample, output), or (sample,) strings or whole numbers, which are
+    categories; and if you like groups, test, dt."""
     path: Path | None = None
-    """File of the m1-reach recording."""
+    """File of the m1-reach recording, or folder of one track of the hippocampus."""
     out: Path = Path("results/neural_decoding")
     """Folder to write into."""
     seed: int = 0
@@ -58,6 +58,12 @@ class Options:
 
 def main(options: Options) -> dict[str, Any]:
     """Runs the experiment and returns its summary."""
+    if options.data == "hippocampus":
+        if options.path is None:
+            raise ValueError("--data hippocampus needs --path, the folder of a track")
+        command = f"{COMMAND} --data hippocampus --seed {options.seed}"
+        common = {"out": options.out, "job": "neural_decoding", "command": command}
+        return places.run(options.path, options.seed, options.quick, common)
     part = Part()
     with told(part.notes):
         return _main(options, part)
@@ -81,7 +87,7 @@ def _main(options: Options, part: Part) -> dict[str, Any]:
             command = f"{COMMAND} --data {options.data} --seed {options.seed}"
             return classify(options, part, given, "neural_decoding", command)
     else:
-        raise ValueError(f"--data {options.data}: not ecog-grip, m1-reach or a .npz file")
+        raise ValueError(f"--data {options.data}: not ecog-grip, m1-reach, hippocampus or .npz")
     lags = lags_of(given, part) if lags is None else lags
     series = given.dt is not None
     nested = protocol(

@@ -21,6 +21,7 @@ from jaxneuro.data.published import m1_reach, mouse_v1
 from jaxneuro.data.recordings import ecog_grip, event_related_bold, grasshopper, resting_state
 from jaxneuro.data.simulate import cortical_patches, motor_population, v1_population
 from jaxneuro.data.surfaces import Surface, read_surface
+from jaxneuro.data.tracks import hippocampus_track
 from jaxneuro.data.types import Dataset, Recording
 from jaxneuro.data.wheels import DataUnavailable, Wheel, fetch
 
@@ -44,6 +45,7 @@ __all__ = [
     "event_related_bold",
     "fetch",
     "grasshopper",
+    "hippocampus_track",
     "label_volumes",
     "m1_reach",
     "motor_population",
