@@ -4,13 +4,13 @@
 O(fits²) on CPUs and is slow on GPUs (jax #13800, #26266). So the gradient is written here: of the
 kernel, as a matrix product of neighbourhoods, or of few features as a convolution; of the image, as
 a convolution with the turned kernel, or where the window strides, as a product put back in its
-places. The convolution itself is `lax.conv` on CPUs, one fit after the other, and a product of
-neighbourhoods elsewhere: what is fastest is chosen in `_convolver` and `_kernel_gradient`, and
-nowhere else.
+places. The convolution itself is on CPUs `lax.conv`, one fit after the other, or of small windows a
+sum of shifted images, and a product of neighbourhoods elsewhere: what is fastest is chosen in
+`_convolver` and `_kernel_gradient`, and nowhere else.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -21,6 +21,8 @@ from jax.custom_batching import custom_vmap
 from jaxneuro.types import Array
 
 _BLOCK = 4  # images whose neighbourhoods are laid out at a time: they stay in the cache
+_SMALL = 50  # weights of a feature up to which their sum is faster than `lax.conv` on CPUs
+_TOGETHER = 100  # images of such a sum
 _FEW = 16  # features up to which the gradient of the kernel is faster as a convolution
 
 
@@ -44,10 +46,14 @@ class Window(NamedTuple):
 def neighbourhoods(x: Array, window: Window) -> Array:
     """What the window sees of `x` (sample, *place, channel), zero outside: (sample, *place of the
     output, window · channel), ordered (*offset, channel)."""
+    return jnp.concatenate(_parts(x, window), axis=-1)
+
+
+def _parts(x: Array, window: Window) -> list[Array]:
+    """What each offset in the window sees, (sample, *place of the output, channel)."""
     padding = [(0, 0, 0), *((*pad, 0) for pad in window.padding), (0, 0, 0)]
     padded = jax.lax.pad(x, jnp.zeros((), x.dtype), padding)
-    parts = [padded[(slice(None), *at)] for at in _slices(window, x.shape[1:-1])]
-    return jnp.concatenate(parts, axis=-1)
+    return [padded[(slice(None), *at)] for at in _slices(window, x.shape[1:-1])]
 
 
 def _slices(window: Window, shape: Sequence[int]) -> list[tuple[slice, ...]]:
@@ -122,11 +128,30 @@ def _lax(window: Window, x: Array, kernel: Array) -> Array:
     )  # fmt: skip
 
 
+def _summed(window: Window, x: Array, kernel: Array) -> Array:
+    """The sum over offsets and channels of what each sees times its weights, which XLA makes one
+    pass over the output of; a block of images at a time, or it is woven into whatever comes next
+    and made again for each of its outputs."""
+    flat = kernel.reshape(-1, *kernel.shape[-2:])
+
+    def one(image: Array) -> Array:
+        seen = enumerate(_parts(image[None], window))
+        terms = [
+            part[0, ..., c : c + 1] * flat[i, c] for i, part in seen for c in range(len(flat[0]))
+        ]
+        return reduce(jnp.add, terms)
+
+    return jax.lax.map(one, x, batch_size=_TOGETHER)
+
+
 @lru_cache(maxsize=256)
 def _convolver(window: Window) -> Callable[[Array, Array], Array]:
     """The convolution of one fit, and of many."""
 
-    here = custom_vmap(partial(_lax, window))
+    @custom_vmap
+    def here(x: Array, kernel: Array) -> Array:
+        small = int(np.prod(kernel.shape[:-1])) <= _SMALL
+        return (_summed if small else _lax)(window, x, kernel)
 
     @here.def_vmap
     def one_by_one(size: int, batched: list[bool], x: Array, kernel: Array):
