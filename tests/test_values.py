@@ -390,7 +390,7 @@ def test_models_start_as_their_flax_twins_do(model: Model, flax: nn.Module) -> N
 
 def numbers(part: Any) -> list[np.ndarray]:
     """What a part computes from fixed inputs."""
-    x = np.random.default_rng(0).standard_normal((3, 4, 6)).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((3, 4, 32)).astype(np.float32)
     hyper = dict.fromkeys(["l1", "l2", "smooth", "share", *(f"l2_{g}" for g in "abcd")], 0.3)
 
     def compute(x):
