@@ -390,7 +390,7 @@ def test_models_start_as_their_flax_twins_do(model: Model, flax: nn.Module) -> N
 
 def numbers(part: Any) -> list[np.ndarray]:
     """What a part computes from fixed inputs."""
-    x = np.random.default_rng(0).standard_normal((3, 4, 32)).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((3, 4, 6)).astype(np.float32)
     hyper = dict.fromkeys(["l1", "l2", "smooth", "share", *(f"l2_{g}" for g in "abcd")], 0.3)
 
     def compute(x):
@@ -418,7 +418,8 @@ pathlib.Path(sys.argv[2]).write_bytes(pickle.dumps(found))
 
 @pytest.mark.slow
 def test_the_same_numbers_in_another_process(tmp_path: Path) -> None:
-    names = [f"{kind} {variant}".strip() for kind in MAKERS for variant in list(MAKERS[kind])[:1]]
+    kinds = [kind for kind in MAKERS if kind != "eeg_network"]  # which sees 32 times at least
+    names = [f"{kind} {variant}".strip() for kind in kinds for variant in list(MAKERS[kind])[:1]]
     names += ["mlp tanh", "cnn narrow", "ridge number", "lasso where", "lbfgs memory"]
     here = {name: PARTS[name]() for name in names}
     parts, found = tmp_path / "parts.pkl", tmp_path / "found.pkl"
