@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.areas_report import Fitted, fill
-from experiments.runs import STRENGTHS, Part, choose, finish
+from experiments.runs import Part, choose, finish
 from experiments.sure import judge
 from jaxneuro import areas, axes, metrics, models, protocol
 from jaxneuro.data import Dataset
 from jaxneuro.fit import Fit
 from jaxneuro.report import Figure, Table
+from jaxneuro.selection.defaults import STRENGTHS
 from jaxneuro.statistics.certainty import certainty
 from jaxneuro.types import Closed
 

@@ -9,8 +9,6 @@ import numpy as np
 from experiments import decoding_report, movements, places
 from experiments.categories import classify
 from experiments.runs import (
-    LAGS,
-    STRENGTHS,
     Part,
     command_line,
     finish,
@@ -23,8 +21,9 @@ from jaxneuro import axes, data, decoding, metrics, protocol, splits
 from jaxneuro.data import Dataset
 from jaxneuro.decoding.contender import Contender, View, of_search
 from jaxneuro.decoding.contenders import cascade, kalman_filter, recurrent, suited
-from jaxneuro.decoding.recording import Recording
+from jaxneuro.decoding.recording import Recording, units
 from jaxneuro.selection import Search, lag_choice, leakage, past_of
+from jaxneuro.selection.defaults import LAGS, STRENGTHS
 
 COMMAND = "python -m experiments.neural_decoding"
 OWN_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # around what our own recordings need
@@ -105,7 +104,8 @@ def _run(
     lags: tuple[int, ...],
     strengths: tuple[float, ...],
 ) -> dict[str, Any]:
-    y = _scaled(given.y, nested.train[:, -1].max(axis=0) > 0)  # R² is the same
+    centre, spread = units(given.y, nested.train[:, -1].max(axis=0) > 0)
+    y = ((given.y - centre) / spread).astype(np.float32)  # R² is the same
     quick, outputs = options.quick, y.shape[1]
     l2 = axes.grid(l2=strengths[::2] if quick else strengths)
     deep = axes.grid(l2=[1e-3, 1e-2] if quick else [1e-3, 1e-2, 1e-1], learning_rate=[3e-3])
@@ -206,10 +206,10 @@ def _over_time(
     )  # fmt: skip
     notes: list[str] = []
     known = suited(recording, notes)
-    made = {name: known[name] for name in ("Wiener cascade", "Kalman filter") if name in known}
-    made["Wiener cascade"] = cascade(STRENGTHS[3:5] if options.quick else STRENGTHS[1::2])
-    if "Kalman filter" in made and options.quick:
-        made["Kalman filter"] = kalman_filter(noise=[0.3, 1.0, 3.0], lag=[0])
+    made = {"Wiener cascade": cascade(STRENGTHS[3:5] if options.quick else STRENGTHS[1::2])}
+    if "Kalman filter" in known:
+        few = {"noise": [0.3, 1.0, 3.0], "lag": [0]} if options.quick else {}
+        made["Kalman filter"] = kalman_filter(**few)
     found = {name: decoder(recording) for name, decoder in made.items()}
     own = options.data == "m1-reach"  # has its network at any price, and a second of the past
     if max(lags) and ("GRU" in known or own):
@@ -219,14 +219,6 @@ def _over_time(
         found["GRU"] = small(recording) if options.quick else large(wide)
     part.notes += [note for note in notes if note.split(" was")[0] not in {"MLP", *found}]
     return found
-
-
-def _scaled(y: np.ndarray, fitted: np.ndarray) -> np.ndarray:
-    """Each output about the mean of its fitted values, in their deviations, in double precision."""
-    known = np.where(fitted[:, None], y, np.nan).astype(np.float64)
-    mean = _mean(known)
-    spread = np.sqrt(_mean(np.square(known - mean)))
-    return ((y - mean) / np.where(spread > 0, spread, 1)).astype(np.float32)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

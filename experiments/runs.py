@@ -17,16 +17,10 @@ from jaxneuro.data import Dataset
 from jaxneuro.data.wheels import cache_root
 from jaxneuro.fits import Fits
 from jaxneuro.report import Figure, Table, versions, write
-from jaxneuro.selection import EdgeOfGrid, Search, edges
+from jaxneuro.selection import EdgeOfGrid, Search
+from jaxneuro.selection.defaults import LAGS, edge_notes, present_only, too_large
 
 T = TypeVar("T")
-STRENGTHS = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-"""Relative penalties from "none" to "all", for data that nobody here has seen."""
-
-
-LAGS = (0, 5, 10)
-"""Bins of the past that are chosen among, where the samples are a time series."""
-_MOST_NUMBERS = 400_000_000  # in a design of lags: 1.6 GB
 
 
 @dataclass
@@ -48,8 +42,7 @@ class Part:
         if found.inner is not None:
             self.fits[f"{name}, search"] = found.inner
         self.fits[name] = found.fits
-        if found.selection is not None and (told := edges(found.selection)):
-            self.notes.append(f"{name}: {told}. A grid that reaches further may do better.")
+        self.notes += edge_notes(name, found.selection)
 
     def join(self, other: "Part") -> None:
         """Takes over another part's record; later provenance does not hide earlier."""
@@ -109,11 +102,8 @@ def lags_of(given: Dataset, part: Part) -> tuple[int, ...]:
     a short one, or one whose lags would not fit in memory."""
     if given.dt is None or len(given.x) <= 20 * max(LAGS):
         return (0,)
-    if given.x.size * (max(LAGS) + 1) > _MOST_NUMBERS:
-        part.notes.append(
-            f"x {given.x.shape} is too large to lay out {max(LAGS)} lags of it: models see the "
-            "present only. With fewer features or longer bins they would see the past."
-        )
+    if why := too_large(given.x, max(LAGS)):
+        part.notes.append(present_only(why))
         return (0,)
     return LAGS
 

@@ -10,9 +10,8 @@ import jax.numpy as jnp
 
 from jaxneuro.areas.cells import Cells
 from jaxneuro.areas.local import Sphere, Sums, winner
+from jaxneuro.classify.scaling import gain
 from jaxneuro.types import Array
-
-_CONSTANT = 1e-5  # of its mean: a deviation below is rounding
 
 
 class Voxels(NamedTuple):
@@ -46,12 +45,10 @@ def voxels(x: Array, cells: Cells) -> Voxels:
         between = mean.T - centre[:, :, None]
         square = (share / counts) @ jnp.square(inside).sum(axis=2)
         square += (jnp.square(between) * share[:, None]).sum(axis=2)
-        deviation = jnp.sqrt(square)
-        varies = deviation > _CONSTANT * jnp.abs(centre)
-        gain = jnp.where(varies, 1 / jnp.where(varies, deviation, 1), 0)
+        scale = gain(centre, jnp.sqrt(square))
         tested = jnp.moveaxis(x[:, cells.test], 0, 1) - centre[:, :, None]
-        tested = jnp.where(cells.test_weight[:, None] > 0, tested * gain[:, :, None], 0)
-        return Voxels(inside, between, gain, tested)
+        tested = jnp.where(cells.test_weight[:, None] > 0, tested * scale[:, :, None], 0)
+        return Voxels(inside, between, scale, tested)
 
 
 @partial(jax.jit, static_argnames="group")
@@ -63,13 +60,13 @@ def prepared(over: Voxels, cells: Cells, index: Array, local: Any, *, group: int
 
     def sphere(index: Array) -> Any:
         inside, between = over.inside[:, index], over.between[:, index]
-        gain, tested = over.gain[:, index], over.tested[:, index]
+        scale, tested = over.gain[:, index], over.tested[:, index]
         products = jnp.einsum("cfp,cgp->cfg", inside, inside)
         rooted = between * jnp.sqrt(cells.weight * counts)[:, None]
         scatter = jnp.tensordot(cells.weight, products, 1)
         scatter += jnp.einsum("kfc,kgc->kfg", rooted, rooted)
-        scatter *= gain[:, :, None] * gain[:, None]
-        member = (index < over.gain.shape[1] - 1).astype(gain.dtype)
+        scatter *= scale[:, :, None] * scale[:, None]
+        member = (index < over.gain.shape[1] - 1).astype(scale.dtype)
         whole = Sphere(scatter, tested.swapaxes(1, 2), member, total)
         return jax.vmap(local.prepare, (Sphere(0, 0, None, 0),))(whole)  # pyright: ignore
 
@@ -88,19 +85,19 @@ def class_sums(over: Voxels, cells: Cells, some: Array, labels: Array, *, classe
     """(fold, voxel, class, permutation) sums, and (fold, class, permutation) counts, of the voxels
     `some` (voxel,); `labels` (permutation, sample)."""
     with jax.default_matmul_precision("highest"):
-        inside, between, gain = (a[:, some] for a in over[:3])
+        inside, between, scale = (a[:, some] for a in over[:3])
         of = labels.T[cells.place][:, :, None] == jnp.arange(classes)[:, None]
         of = jnp.where(cells.inside[:, :, None, None] > 0, of, False).astype(inside.dtype)
         counts = of.sum(axis=1)
         flat = of.reshape(*cells.place.shape, -1)
         sums = (inside @ flat).reshape(*inside.shape[:2], *counts.shape[1:])
 
-        def fold(weight: Array, between: Array, gain: Array) -> tuple[Array, Array]:
+        def fold(weight: Array, between: Array, scale: Array) -> tuple[Array, Array]:
             weighted = weight[:, None, None] * counts
             made = jnp.tensordot(weight, sums, 1) + jnp.tensordot(between, weighted, 1)
-            return made * gain[:, None, None], weighted.sum(axis=0)
+            return made * scale[:, None, None], weighted.sum(axis=0)
 
-        return Sums(*jax.lax.map(lambda row: fold(*row), (cells.weight, between, gain)))
+        return Sums(*jax.lax.map(lambda row: fold(*row), (cells.weight, between, scale)))
 
 
 @partial(jax.jit, static_argnames="group")

@@ -15,10 +15,10 @@ import jax.numpy as jnp
 
 from jaxneuro.classify.classifiers import Linear
 from jaxneuro.classify.logistic import log_loss, logistic
+from jaxneuro.classify.scaling import gain
 from jaxneuro.types import Array
 
 _BLOCK = 2**19  # scores made at a time: they stay in the cache
-_CONSTANT = 1e-5  # of its mean: a deviation below is rounding
 
 
 class Trials(NamedTuple):
@@ -154,9 +154,8 @@ def _scaled(x: Array, trials: Trials, window: Array, k: Array) -> tuple[Array, A
         mean = share @ inside
         inside = jnp.where(weight[:, None] > 0, inside - mean, 0)
         deviation = jnp.sqrt(share @ jnp.square(inside))
-    varies = deviation > _CONSTANT * jnp.abs(mean)
-    gain = jnp.where(varies, 1 / jnp.where(varies, deviation, 1), 0)
-    return inside * gain, (outside - mean) * gain, weight
+    scale = gain(mean, deviation)
+    return inside * scale, (outside - mean) * scale, weight
 
 
 def _by_pairs(pair: Callable, x: Array, trials: Trials, group: int) -> Any:

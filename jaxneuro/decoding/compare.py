@@ -16,8 +16,8 @@ from jaxneuro.decoding.decoded import Decoded
 from jaxneuro.decoding.recording import Recording, make_recording
 from jaxneuro.fit import Fit
 from jaxneuro.selection import leakage
+from jaxneuro.selection.defaults import edge_notes
 from jaxneuro.selection.result import Search
-from jaxneuro.selection.search import edges
 from jaxneuro.splits import NestedSplits
 from jaxneuro.statistics import Certainty, certainty
 from jaxneuro.types import Axis
@@ -128,7 +128,7 @@ def _compare(
         raise ValueError("decoders is empty: give at least one")
     found = {name: decoder(recording) for name, decoder in known.items()}
     for name, one in found.items():
-        notes += _edges(name, one)
+        notes += edge_notes(name, one.found.selection if isinstance(one.found, Search) else None)
     sure = {name: _certainty(recording, one, resamples) for name, one in found.items()}
     worth = {n: -np.inf if np.isnan(one.inner) else one.inner for n, one in found.items()}
     return Decoded(
@@ -144,12 +144,6 @@ def _compare(
         dt=dt,
         notes=tuple(dict.fromkeys(notes)),
     )
-
-
-def _edges(name: str, one: Contender) -> list[str]:
-    selection = one.found.selection if isinstance(one.found, Search) else None
-    told = edges(selection) if selection is not None else ""
-    return [f"{name}: {told}. A grid that reaches further may do better."] if told else []
 
 
 def _certainty(recording: Recording, one: Contender, resamples: int) -> Certainty:

@@ -26,11 +26,10 @@ from jaxneuro.decoding.recording import Recording
 from jaxneuro.fit import Fit
 from jaxneuro.fit.scaling import measure
 from jaxneuro.inputs import make_inputs
+from jaxneuro.selection.defaults import STRENGTHS
 from jaxneuro.selection.search import EdgeOfGrid, search
 from jaxneuro.types import Array, Axis
 
-STRENGTHS = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-"""Relative penalties from "none" to "all", for data that nobody here has seen."""
 _DEEP = (1e-3, 1e-2, 1e-1)
 _STEPS, _BATCH = 1500, 256  # of networks
 _MOST_WORK = 6e12  # operations of a network's fits: about a minute on two cores
@@ -126,8 +125,7 @@ def softmax(strengths: Sequence[float] = STRENGTHS) -> Decoder:
     def decoder(recording: Recording) -> Contender:
         fit = softmax_regression(len(recording.classes))
         view = _all_lags(recording)
-        return _searched(recording, fit, view(recording.x, recording.edges), view,
-                         axes.grid(l2=strengths), "accuracy")  # fmt: skip
+        return _searched(recording, fit, view, axes.grid(l2=strengths), "accuracy")
 
     return decoder
 
@@ -140,7 +138,7 @@ def classifying_network(hidden: Sequence[int] = (64,), steps: int = _STEPS) -> D
         fit = network(model, steps, standardise=True)
         grid = axes.grid(weight_decay=[0.1, 0.5], learning_rate=[2e-3])
         view = _all_lags(recording)
-        return _searched(recording, fit, view(recording.x, recording.edges), view, grid, "accuracy")
+        return _searched(recording, fit, view, grid, "accuracy")
 
     return decoder
 
@@ -160,8 +158,7 @@ def _over_lags(make: Any, strengths: Sequence[float], recording: Recording) -> C
         width = int(np.prod(recording.x.shape[1:]))
         masks = np.repeat(np.stack(kept), width, axis=1)
         grid = (axes.ablations(masks, recording.lags, name="lags"), *grid)
-    laid = view(recording.x, recording.edges)
-    return _searched(recording, make(recording.y.shape[1]), laid, view, grid, "mean_squared_error")
+    return _searched(recording, make(recording.y.shape[1]), view, grid, "mean_squared_error")
 
 
 def _network(
@@ -176,15 +173,13 @@ def _network(
     view = _all_lags(recording)._replace(ordered=ordered)
     if ordered and view.past is None:
         raise ValueError("a network over sequences needs a time series: give dt")
-    laid = view(recording.x, recording.edges)
     fit = make(recording.y.shape[1])
-    return _searched(recording, fit, laid, view, grid, "mean_squared_error", seeds)
+    return _searched(recording, fit, view, grid, "mean_squared_error", seeds)
 
 
 def _searched(
     recording: Recording,
     fit: Fit,
-    laid: np.ndarray,
     view: View,
     grid: Sequence[Axis],
     score: str,
@@ -192,6 +187,7 @@ def _searched(
 ) -> Contender:
     more: dict[str, Any] = {} if recording.progress is None else {"progress": recording.progress}
     more |= {"refit_axes": [axes.seeds(seeds)]} if seeds > 1 else {}
+    laid = view(recording.x, recording.edges)
     inputs = make_inputs(laid, recording.y, key=recording.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EdgeOfGrid)  # a note, with the decoder's name

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro.classify import lda, logistic
+from jaxneuro.classify.scaling import gain
 from jaxneuro.decoding.spatial import csp
 from jaxneuro.decoding.tangent import tangent_space
 from jaxneuro.types import Array
 
 TOGETHER = 16  # orders of the labels
-_CONSTANT = 1e-5  # of its mean: a deviation below is rounding
 
 
 class Kind(NamedTuple):
@@ -69,8 +69,7 @@ def _standard(values: Array, weight: Array) -> Array:
     with jax.default_matmul_precision("highest"):
         mean = share @ values
         deviation = jnp.sqrt(share @ jnp.square(values - mean))
-    varies = deviation > _CONSTANT * jnp.abs(mean)
-    return (values - mean) * jnp.where(varies, 1 / jnp.where(varies, deviation, 1), 0)
+    return (values - mean) * gain(mean, deviation)
 
 
 def checked(x: ArrayLike, trials: int, used: NDArray[Any]) -> NDArray[np.float32]:

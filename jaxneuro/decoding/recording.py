@@ -12,12 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from jaxneuro.data.given import finite, labels_of, numbers_of
 from jaxneuro.data.labels import as_labels, plain
 from jaxneuro.data.targets import are_categories
-from jaxneuro.selection import leakage, protocol
+from jaxneuro.selection.defaults import LAGS, told_folds, too_large
 from jaxneuro.selection.lags import Past, past_of
 from jaxneuro.splits import NestedSplits
-
-_LAGS = (0, 5, 10)  # samples of the past, where nobody says
-_MOST_NUMBERS = 400_000_000  # in a design of lags: 1.6 GB
 
 
 @dataclass(frozen=True)
@@ -110,18 +107,17 @@ def make_recording(
     edges = groups if trials is None else trials
     series = dt is not None
     choices = _lags(found, series, lags, ahead, notes)
-    reach = max(choices) + ahead
-    gap = max(reach, len(found) // 200) if series and len(found) > 20 * max(reach, 1) else 0
-    splits = protocol(
-        len(found), test=test, groups=whole, labels=np.array(classes)[known] if classes and
-        not series else None, series=series, folds=folds, gap=gap, seed=seed,
+    named = np.array(classes)[known] if classes and not series else None
+    splits, told = told_folds(
+        len(found), reach=max(choices) + ahead, test=test, groups=whole, labels=named, edges=edges,
+        series=series, folds=folds, seed=seed, whole="whole groups or trials",
+        chosen="strengths and the decoder",
     )  # fmt: skip
-    notes.append(_told(splits, test, whole, series))
-    notes += leakage.short_gaps(splits, reach, edges) if reach else []
+    notes += told
     centre = spread = np.zeros(0)
     scaled = known
     if not classes:
-        centre, spread = _units(known, splits.train[0, -1] > 0)
+        centre, spread = units(known, splits.train[0, -1] > 0)
         scaled = ((known - centre) / spread).astype(np.float32)
     return Recording(found, scaled, known, centre, spread, classes, edges, whole, series, choices,
                      past_of(found, max(choices), ahead), splits, seed, progress)  # fmt: skip
@@ -144,34 +140,22 @@ def _lags(
         if lags is not None or ahead:
             raise ValueError("lags and future are of a time series: give dt")
         return (0,)
-    choices = tuple(sorted(set(map(int, _LAGS if lags is None else lags))))
+    choices = tuple(sorted(set(map(int, LAGS if lags is None else lags))))
     if not choices or choices[0] < 0 or ahead < 0:
         raise ValueError(f"lags is {lags!r} and future {ahead!r}: whole numbers from 0")
     reach = choices[-1] + ahead
     if lags is None and len(x) <= 20 * reach:
         notes.append(f"{len(x)} samples are few for lags: decoders see the present only.")
         return (0,)
-    if x.size * (reach + 1) > _MOST_NUMBERS:
-        raise ValueError(f"x {x.shape} is too large to lay out {reach} lags of it: give fewer lags")
+    if told := too_large(x, reach):
+        raise ValueError(f"{told}: give fewer lags")
     future = f", and {ahead} samples of the future are seen" if ahead else ""
     notes.append(f"Samples are a time series: lags up to {', '.join(map(str, choices))} are chosen "
                  f"among on inner folds{future}.")  # fmt: skip
     return choices
 
 
-def _told(splits: NestedSplits, test: Any, whole: Any, series: bool) -> str:
-    held, fitted = (int((part[0, -1] > 0).sum()) for part in (splits.test, splits.train))
-    if test is not None:
-        how = "as given"
-    elif whole is not None:
-        how = "whole groups or trials"
-    else:
-        how = "the end of the series" if series else "drawn at random"
-    return (f"{held} samples are held out ({how}) and {fitted} fitted; strengths and the decoder "
-            f"are chosen on {splits.train.shape[1] - 1} inner folds.")  # fmt: skip
-
-
-def _units(y: np.ndarray, fitted: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
+def units(y: np.ndarray, fitted: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
     """Mean and deviation (output,) of what is fitted, in double precision; 0 and 1 of nothing."""
     some = np.where(fitted[:, None], y, np.nan).astype(np.float64)
     there = np.maximum((~np.isnan(some)).sum(axis=0), 1)

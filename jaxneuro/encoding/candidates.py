@@ -8,10 +8,8 @@ from typing import NamedTuple
 from jaxneuro import axes
 from jaxneuro.encoding.fits import COUNTS, linear, mlp, poisson_glm, poisson_mlp
 from jaxneuro.fit import Fit
+from jaxneuro.selection.defaults import STRENGTHS
 from jaxneuro.types import Axis
-
-STRENGTHS = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-"""Relative penalties from "none" to "all", for data that nobody here has seen."""
 
 
 class Candidate(NamedTuple):

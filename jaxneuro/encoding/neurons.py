@@ -16,13 +16,11 @@ from jaxneuro.encoding.fits import encode
 from jaxneuro.encoding.given import Given, check
 from jaxneuro.encoding.neurons_result import Neurons
 from jaxneuro.encoding.repeats import repeats
-from jaxneuro.selection import leakage, protocol
-from jaxneuro.selection.search import EdgeOfGrid, Search, edges
+from jaxneuro.selection.defaults import LAGS, edge_notes, present_only, told_folds, too_large
+from jaxneuro.selection.search import EdgeOfGrid, Search
 from jaxneuro.splits import NestedSplits
 from jaxneuro.statistics import certainty
 
-_LAGS = (0, 5, 10)  # samples of the past, where nobody says
-_MOST_NUMBERS = 400_000_000  # in a design of lags: 1.6 GB
 _MOST_SEEN = 5_000_000  # samples × features × neurons of a perceptron
 _MOST_HISTORIES = 100  # neurons whose histories share one design
 _WORK = 1e9  # numbers that resampling may look at
@@ -134,23 +132,12 @@ def _leave_out(known: dict[str, Candidate], given: Given, design: Design, notes:
 def _folds(
     given: Given, design: Design, test: ArrayLike | None, folds: int, seed: int, notes: list[str]
 ) -> NestedSplits:
-    samples, reach = len(given.x), max(*design.lags, design.window)
-    long = given.series and samples > 20 * max(reach, 1)
-    gap = max(reach, samples // 200) if long else 0
-    splits = protocol(samples, test=test, groups=given.whole, series=given.series, folds=folds,
-                      gap=gap, seed=seed)  # fmt: skip
-    held, fitted = (int((part[0, -1] > 0).sum()) for part in (splits.test, splits.train))
-    if test is not None:
-        how = "as given"
-    elif given.whole is not None:
-        how = "whole groups, trials or stimuli"
-    else:
-        how = "the end of the series" if given.series else "drawn at random"
-    notes.append(
-        f"{held} samples are held out ({how}) and {fitted} fitted; strengths and models are chosen "
-        f"on {splits.train.shape[1] - 1} inner folds."
-    )
-    notes += leakage.short_gaps(splits, reach, given.edges) if reach else []
+    splits, told = told_folds(
+        len(given.x), reach=max(*design.lags, design.window), test=test, groups=given.whole,
+        edges=given.edges, series=given.series, folds=folds, seed=seed,
+        whole="whole groups, trials or stimuli", chosen="strengths and models",
+    )  # fmt: skip
+    notes += told
     return splits
 
 
@@ -171,8 +158,7 @@ def _search(
         warnings.simplefilter("ignore", EdgeOfGrid)  # a note, with the model's name
         found = encode(model.fit, seen.x, given.y, splits, grid, features=seen.features, seed=seed,
                        **more)  # fmt: skip
-    if found.selection is not None and (told := edges(found.selection)):
-        notes.append(f"{name}: {told}. A grid that reaches further may do better.")
+    notes += edge_notes(name, found.selection)
     return found
 
 
@@ -195,17 +181,14 @@ def _lags(given: Given, lags: Sequence[int] | None, notes: list[str]) -> tuple[i
         if lags is not None:
             raise ValueError("lags are of a time series: give dt")
         return (0,)
-    choices = tuple(sorted(set(map(int, _LAGS if lags is None else lags))))
+    choices = tuple(sorted(set(map(int, LAGS if lags is None else lags))))
     if not choices or choices[0] < 0:
         raise ValueError(f"lags is {lags!r}: whole numbers from 0")
     if lags is None and len(given.x) <= 20 * choices[-1]:
         notes.append(f"{len(given.x)} samples are few for lags: models see the present only.")
         return (0,)
-    if given.x.size * (choices[-1] + 1) > _MOST_NUMBERS:
-        notes.append(
-            f"x {given.x.shape} is too large to lay out {choices[-1]} lags of it: models see the "
-            "present only. With fewer features or longer bins they would see the past."
-        )
+    if told := too_large(given.x, choices[-1]):
+        notes.append(present_only(told))
         return (0,)
     told = ", ".join(map(str, choices))
     notes.append(f"Samples are a time series: lags up to {told} are chosen among on inner folds.")
