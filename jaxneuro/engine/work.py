@@ -8,26 +8,28 @@ _SPECIAL = frozenset({
     "digamma", "pow", "sin", "cos", "tan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh",
     "cbrt",
 })  # fmt: skip
-_PRICE = 200  # operations of products that take as long as one such function by LLVM's own path
+# Operations of products by which one such function is slower by LLVM's own path, which is fast at
+# exp alone.
+_PRICE, _EXP_PRICE = 200, 20
 
 
 def is_special(jaxpr: Any) -> bool:
-    """Whether exponentials, logarithms and the like are a large part of a program's work. XLA's own
-    kernels for CPUs run these up to twice as fast, and nothing else; they take twice as long to
+    """Whether logarithms, sigmoids and the like are a large part of a program's work. XLA's own
+    kernels for CPUs run these up to twice as fast, and little else; they take twice as long to
     compile (benchmarks/RESULTS.md, "First runs")."""
     products, special = _counted(jaxpr)
-    return _PRICE * special > products
+    return special > products
 
 
 def _counted(jaxpr: Any) -> tuple[float, float]:
-    """Operations of products, and how many values special functions make; loops count once."""
+    """Operations of products, and those that special functions would gain; loops count once."""
     products = special = 0.0
     for eqn in jaxpr.eqns:
         name = eqn.primitive.name
         if name in ("dot_general", "conv_general_dilated"):
             products += flops_of(eqn)
         elif name in _SPECIAL:
-            special += flops_of(eqn)
+            special += (_EXP_PRICE if name == "exp" else _PRICE) * flops_of(eqn)
         for body in inner_of(eqn):
             more_products, more_special = _counted(body)
             products, special = products + more_products, special + more_special
