@@ -49,6 +49,20 @@ def test_each_neuron_has_its_own_strength_and_shape(recording):
         np.testing.assert_allclose(found.field[i].ravel(), alone, rtol=1e-3, atol=1e-5)
 
 
+def test_each_neuron_sees_its_own_features(recording):
+    x, y, _ = recording
+    seen = np.array([[1, 1, 1, 0, 0, 0], [0, 1, 0, 1, 0, 1]], bool)
+    found = encoding.linear_fields(
+        encoding.linear(), x, y[:, :2], {"l2": 0.1}, features=seen, resamples=3, **PROGRESS
+    )
+    for part in (found.field, found.low, found.high):
+        assert (part[~seen] == 0).all() and (part[seen] != 0).all()
+    alone = encoding.linear_fields(
+        encoding.linear(), x[:, seen[1]], y[:, 1:2], {"l2": 0.1}, resamples=3, **PROGRESS
+    )
+    np.testing.assert_allclose(found.field[1, seen[1]], alone.field[0], rtol=1e-3, atol=1e-5)
+
+
 def test_weights_of_a_basis_go_back_to_curves():
     rng = np.random.default_rng(1)
     base = features.raised_cosine(3, name="flash").filters(15)

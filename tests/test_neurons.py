@@ -6,6 +6,7 @@ from sklearn.linear_model import Lasso
 
 import jaxneuro
 from jaxneuro import axes, encoding
+from jaxneuro.encoding import neurons_responses
 from jaxneuro.encoding.repeats import by_condition, repeats
 
 GRID = axes.grid(l2=[1e-3, 1e-1])
@@ -83,7 +84,7 @@ def test_the_page(found, tmp_path):
     assert {p.name for p in tmp_path.glob("*.png")} == {
         "scores.png", "ceilings.png", "predictions.png", "fields.png"
     }  # fmt: skip
-    assert "without bands" in page
+    assert "that pull not included" in page and "whose band holds 0 is pale" in page
 
 
 def test_fields_are_those_of_the_truth(found):
@@ -94,6 +95,32 @@ def test_fields_are_those_of_the_truth(found):
     np.testing.assert_allclose(weights, truth, atol=0.2)
 
 
+def test_bands_of_the_fields_are_about_them(found):
+    best = np.array([2, 0])
+    models, weights = found.fields(best)
+    bands = neurons_responses.field_bands(found, best, models)
+    assert bands is not None
+    low, high = (end.reshape(weights.shape) for end in bands)
+    assert ((low <= weights) & (weights <= high)).mean() > 0.9
+    assert low[0, 3, 2] > 0 and low[1, 3, 0] > 0  # what is there is told from 0
+    assert ((low <= 0) & (high >= 0)).sum() >= 25  # of 30 that are not
+
+
+def test_what_a_network_responds_to_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(600, 3))
+    y = np.abs(x[:, :1]) + 0.1 * rng.normal(size=(600, 1))
+    models = {"MLP": encoding.Candidate(encoding.mlp((8,), 100), axes.grid(l2=[1e-3]))}
+    shown = np.arange(600) % 12
+    made = encoding.fit_neurons(x, y, models=models, stimulus=shown, resamples=19)
+    made.report(tmp_path)
+    drawn = {p.name for p in tmp_path.glob("*.png")}
+    assert {"exciting.png", "tuning.png"} <= drawn and "fields.png" not in drawn
+    (image,) = (p for p in neurons_responses.pictures(made, np.array([0])) if p.name == "exciting")
+    assert "excites the model" in image.caption
+
+
 def test_what_is_saved_comes_back(found, tmp_path):
     pytest.importorskip("flatbuffers")
     path = tmp_path / "neurons.jn"
@@ -101,6 +128,7 @@ def test_what_is_saved_comes_back(found, tmp_path):
     again = jaxneuro.load(path)
     assert isinstance(again, encoding.Neurons) and again.notes == found.notes
     assert repr(again) == repr(found) and again.design.lags == found.design.lags
+    assert neurons_responses.field_bands(again, np.array([0]), found.chosen[:1]) is None
     ours, theirs = found.table(), again.table()
     assert ours.keys() == theirs.keys()
     for name, values in ours.items():

@@ -47,6 +47,7 @@ def linear_fields(
     *,
     shape: tuple[int, ...] | None = None,
     basis: Basis | None = None,
+    features: ArrayLike | None = None,
     trials: ArrayLike | None = None,
     length: float | None = None,
     resamples: int = 200,
@@ -73,6 +74,8 @@ def linear_fields(
         that of `x`.
       basis: in place of `shape`: weights go back to its curves (`basis.curves`), over lags of
         filters or values of a variable.
+      features: (neuron, feature) bool, which each neuron's fit sees; the others have weight 0.
+        None: all.
       trials: (sample,) labels; whole trials are drawn. None: samples.
       length: of blocks of a time series, in samples, in place of trials: `statistics.block_length`.
       resamples: each a fit of every neuron.
@@ -90,8 +93,8 @@ def linear_fields(
     layer = fit.model.first_layer
     if layer is None:
         raise ValueError("fit: its model has no dense first layer (model.first_layer)")
-    features = int(np.prod(inputs.x.shape[1:]))
-    shape = _shape(shape or inputs.x.shape[1:], basis, features)
+    size = int(np.prod(inputs.x.shape[1:]))
+    shape = _shape(shape or inputs.x.shape[1:], basis, size)
     start = jax.eval_shape(fit.model.init, inputs.key, inputs.x[:1])
     units = layer_of(start, layer)["kernel"].shape[-1]
     if units != 1:
@@ -100,11 +103,11 @@ def linear_fields(
             "encoding.most_exciting says what such a model responds to"
         )
     found = bootstrap_fits(
-        fit, inputs, [_neurons(inputs.y.shape[1], hyper or {})],
+        fit, inputs, [_neurons(inputs.y.shape[1], hyper or {}, features)],
         Closed(_field, (layer, shape, hashable(basis))), groups=trials, length=length,
         resamples=resamples, method="percentile", level=level, seed=seed, **options,
     )  # fmt: skip
-    at = None if basis is None else _grids(basis.curves(np.zeros(features)))
+    at = None if basis is None else _grids(basis.curves(np.zeros(size)))
     return LinearFields(*found, at)
 
 
@@ -134,9 +137,9 @@ def _shape(shape: tuple[int, ...], basis: Basis | None, features: int) -> tuple[
     return tuple(shape)
 
 
-def _neurons(count: int, hyper: Mapping[str, ArrayLike]) -> Axis:
+def _neurons(count: int, hyper: Mapping[str, ArrayLike], features: ArrayLike | None) -> Axis:
     """`axes.targets`, each with its own strengths."""
-    own = axes.targets(count, name="neuron")
+    own = axes.targets(count, name="neuron", features=features)
     values = {}
     for name, value in hyper.items():
         array = np.asarray(value, np.float32)

@@ -100,7 +100,7 @@ def fit_neurons(
         )
     histories = frozenset(name for name, model in known.items() if model.history)
     return Neurons(searches, chosen, inner, predictions, design, sure, repeated, given.counts,
-                   histories, tuple(dict.fromkeys(notes)))  # fmt: skip
+                   histories, tuple(dict.fromkeys(notes)), given)  # fmt: skip
 
 
 def _design(

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jaxneuro import report
+from jaxneuro.encoding import neurons_responses
 from jaxneuro.encoding.neurons_result import Neurons
 from jaxneuro.report import Figure, Table, figures
 
 _MANY = 40  # neurons that are not listed one by one
 _SHOWN = 4  # the best neurons, of which there are pictures
 _FIELDS = (
-    "Receptive fields are the weights of linear models as fitted, drawn toward 0 by their penalty, "
-    "and without bands: `encoding.linear_fields` refits them to resamples for those, and "
-    "`encoding.most_exciting` asks other models what they respond to."
+    "Receptive fields are the weights of linear models as fitted, drawn toward 0 by their penalty. "
+    "Their bands say how much the estimate scatters, that pull not included."
 )
 _NOTE = (
     "Intervals (95 %) and p say how much the held-out samples may vary, with the fits as they are; "
@@ -107,8 +106,8 @@ def _ceilings(found: Neurons) -> Table:
 
 
 def pictures(found: Neurons) -> list[Figure]:
-    """Scores by model; scores against ceilings; the best neurons, observed and predicted, and their
-    receptive fields where a linear model is among those compared."""
+    """Scores by model; scores against ceilings; the best neurons, observed and predicted, and
+    what they respond to."""
     by_model = {model: scores["correlation"] for model, scores in found.scores.items()}
     made = [
         Figure("scores", "Held-out correlation of every neuron, by model.",
@@ -127,19 +126,7 @@ def pictures(found: Neurons) -> list[Figure]:
     )
     caption = "Observed and predicted while held out: the best neurons."
     made.append(Figure("predictions", caption, picture))
-    models, weights = found.fields(best)
-    if len(models):
-        shown = [f"neuron {i}, {model}" for i, model in zip(best, models, strict=True)]
-        caption = "What the best neurons weigh the stimulus by, in the best linear model of each."
-        made.append(Figure("fields", caption, _fields(weights, shown)))
-    return made
-
-
-def _fields(weights: np.ndarray, names: list[str]) -> Any:
-    """Of images a picture each, else over lags and features."""
-    if weights.shape[1] == 1 and weights.ndim == 4 and min(weights.shape[2:]) > 2:
-        return figures.images(list(weights[:, 0]), names, len(names))
-    return figures.fields(weights.reshape(*weights.shape[:2], -1), names)
+    return made + neurons_responses.pictures(found, best)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro.encoding.design import Design
+from jaxneuro.encoding.given import Given
 from jaxneuro.encoding.repeats import Repeats
 from jaxneuro.fit.scaling import layer_of
 from jaxneuro.prediction import frozen
@@ -35,6 +36,7 @@ class Neurons:
       counts: whether `y` was taken for counts.
       histories: the models that see a neuron's own past.
       notes: what was decided, and why.
+      given: the recording; None where the result was loaded.
     """
 
     searches: Mapping[str, Search]
@@ -47,6 +49,7 @@ class Neurons:
     counts: bool
     histories: frozenset[str]
     notes: tuple[str, ...]
+    given: Given | None = None
 
     def __repr__(self) -> str:
         names, counts = np.unique(self.chosen, return_counts=True)

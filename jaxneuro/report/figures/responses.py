@@ -30,6 +30,7 @@ PANELS = 12
 
 _COLUMNS = 4
 _LINES = 6  # features up to which each is a line over lags
+_PALE = 0.35  # of a weight that may as well be 0
 _FOUND = 0.05  # q of neurons that count as selective
 
 
@@ -151,7 +152,13 @@ def selectivity(
 
 
 @styled
-def fields(weights: ArrayLike, names: Sequence[object]) -> Figure:
+def fields(
+    weights: ArrayLike,
+    names: Sequence[object],
+    low: ArrayLike | None = None,
+    high: ArrayLike | None = None,
+    label: str = "Weight",
+) -> Figure:
     """Receptive fields over lags and features, for each of the first twelve neurons: up to six
     features are lines over lags; of more, red excites and blue inhibits; without lags, a line over
     features. Each neuron has its own scale.
@@ -159,6 +166,9 @@ def fields(weights: ArrayLike, names: Sequence[object]) -> Figure:
     Args:
         weights: (neuron, lag, feature).
         names: (neuron,).
+        low, high: likewise, ends of a band about each line, and of pictures: where the band holds
+            0 they are pale; `None` for none.
+        label: of the lines' values.
 
     Raises:
         ValueError: the shapes do not go together.
@@ -171,17 +181,25 @@ def fields(weights: ArrayLike, names: Sequence[object]) -> Figure:
         )
     _, lags, features = array.shape
     several = lags > 1 and 1 < features <= _LINES
+    banded = low is not None and high is not None
+    bands = np.stack([np.asarray(end, float) if banded else array for end in (low, high)])
     figure, panels = _panels(min(len(names), PANELS), tall=2.0 if several else 1.7)
-    for axes, field, name in zip(panels, array, names, strict=False):
+    for i, (axes, field, name) in enumerate(zip(panels, array, names, strict=False)):
+        below, above = bands[:, i]
+        unsure = (below <= 0) & (above >= 0) & banded
         if lags > 1 and features > _LINES:
             top = finite(np.abs(field)).max(initial=0) or 1.0
-            axes.imshow(field.T, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto",
+            opaque = np.where(unsure, _PALE, 1.0).T
+            axes.imshow(field.T, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto", alpha=opaque,
                         interpolation="nearest", origin="lower")  # fmt: skip
         else:
             axes.axhline(0, zorder=0, **DASHED)
-            lines = field if lags > 1 else field.T
-            for j, (line, colour) in enumerate(zip(lines.T, cycle(lines.shape[1]), strict=True)):
-                axes.plot(line, "o-", color=colour, markersize=2.5, label=f"feature {j}")
+            for j, colour in enumerate(cycle(features if lags > 1 else 1)):
+                part = (slice(None), j) if lags > 1 else (0, slice(None))
+                axes.plot(field[part], "o-", color=colour, markersize=2.5, label=f"feature {j}")
+                if banded:
+                    axes.fill_between(range(len(field[part])), below[part], above[part],
+                                      color=colour, alpha=0.2, linewidth=0)  # fmt: skip
         axes.set_title(str(name))
         ticks(axes)
     if several:
@@ -189,7 +207,7 @@ def fields(weights: ArrayLike, names: Sequence[object]) -> Figure:
             *panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=_LINES
         )
     figure.supxlabel("Lag (samples)" if lags > 1 else "Feature", fontsize=9)
-    figure.supylabel("Feature" if lags > 1 and features > _LINES else "Weight", fontsize=9)
+    figure.supylabel("Feature" if lags > 1 and features > _LINES else label, fontsize=9)
     return figure
 
 
