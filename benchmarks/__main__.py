@@ -32,6 +32,8 @@ CASES = {
     "time_generalisation_lda": "sliding:lda",
     "searchlight_ridge": "searchlight:ridge",
     "searchlight_lda": "searchlight:lda",
+    "betas_ar1": "betas:prewhitened",
+    "betas_separate": "betas:separate",
     "refill": "refill:case",
     "lanes": "lanes:run",
     "scaling": "scaling:run",

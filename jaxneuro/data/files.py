@@ -114,6 +114,17 @@ def _npy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, name: str)
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
+def is_mat73(path: PathLike) -> bool:
+    """Whether a MATLAB file is of version 7.3, which is HDF5.
+
+    Raises:
+      FileNotFoundError: no such file.
+    """
+    with _existing(path).open("rb") as file:
+        start = file.read(520)
+    return start.startswith(b"MATLAB 7.3") or b"\x89HDF\r\n" in start
+
+
 def read_mat(path: PathLike) -> dict[str, Any]:
     """The variables of a MATLAB file, versions 4 to 7.2.
 
@@ -125,9 +136,7 @@ def read_mat(path: PathLike) -> dict[str, Any]:
       ValueError: version 7.3 (which is HDF5), or not a MATLAB file.
     """
     path = _existing(path)
-    with path.open("rb") as file:
-        start = file.read(520)
-    if start.startswith(b"MATLAB 7.3") or b"\x89HDF\r\n" in start:
+    if is_mat73(path):
         raise ValueError(
             f"{path}: MATLAB version 7.3 (HDF5): jaxneuro.adapters.read_mat73 reads it; or, in "
             "MATLAB, save it again with save(file, variables, '-v7')."
