@@ -1,14 +1,16 @@
 """Tables and figures of the areas experiment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from experiments.runs import Part, held_out
 from jaxneuro import data, metrics
+from jaxneuro.areas import Identified
 from jaxneuro.data import Dataset
 from jaxneuro.report import Figure, Table, figures
+from jaxneuro.report.figures.style import INK, WIDTH, new_axes, styled
 from jaxneuro.selection.search import Search
 
 
@@ -80,3 +82,28 @@ def maps(
         "fitted on the left alone, and where they differ. The maps are group averages: the right "
         "hemisphere is new cortex of the same people, not of new people.",
         figures.label_map(panels, given.target_names, wrong))]  # fmt: skip
+
+
+def found_of_each(found: Identified) -> Figure:
+    """How many of each class's held-out samples are found, with intervals."""
+    sure = found.confusion(resamples=499)
+    share, low, high = (np.diagonal(a) for a in (sure.estimate, sure.low, sure.high))
+    return Figure("found", "Share of each category's held-out samples that is taken for it, with "
+        "95 % intervals over resamples"
+        + (" of whole groups" if found.groups is not None else "")
+        + "; dotted: as many as chance finds.",
+        intervals(share, low, high, found.classes))  # fmt: skip
+
+
+@styled
+def intervals(share: np.ndarray, low: np.ndarray, high: np.ndarray, names: Sequence[str]):
+    """Shares of named things with their intervals, the greatest on top."""
+    order = np.argsort(np.nan_to_num(share, nan=-1.0))
+    place = np.arange(len(order))
+    figure, axes = new_axes(0.7 * WIDTH, 0.6 + 0.22 * len(order), "share found", "")
+    axes.hlines(place, low[order], high[order], color="#0072B2", linewidth=2)
+    axes.plot(share[order], place, "o", color="#0072B2")
+    axes.axvline(1 / len(names), color=INK, linestyle=":", linewidth=1)
+    axes.set_yticks(place, [str(names[int(i)]) for i in order])
+    axes.set_xlim(-0.02, 1.02)
+    return figure

@@ -50,3 +50,11 @@ def m1_reach(path: Path) -> Dataset:
         licence=recording.licence,
         citation=recording.citation,
     )
+
+
+def m1_state(path: Path) -> np.ndarray:
+    """(time, 4) position and acceleration of the hand: what a Kalman filter of the velocity knows
+    besides, as in Glaser et al. (2020)."""
+    recording = data.m1_reach(path).arrays
+    acceleration = np.gradient(recording["velocity"], float(recording["dt"]), axis=0)
+    return np.concatenate([recording["position"], acceleration], axis=1)

@@ -67,21 +67,14 @@ def folds(samples: int) -> splits.NestedSplits:
 def bayes(
     counts: np.ndarray, y: np.ndarray, nested: splits.NestedSplits, smooth: bool, quick: bool
 ) -> tuple[np.ndarray, float, dict[str, int]]:
-    """`decoding.naive_bayes`, whose prior is chosen by the inner folds of each fold as its widths
-    are: predictions (time, output), the mean squared error on inner folds, folds by prior."""
+    """`decoding.naive_bayes`: predictions (time, output), the mean squared error on inner folds of
+    what was chosen, folds by prior."""
     some: dict[str, Any] = {"width": (0.5, 1.0), "movement": (1.0, 2.0)} if quick else {}
-    priors = ("occupancy", "uniform")
-    found = [
-        decoding.naive_bayes(counts, y, nested, prior=prior, smooth=smooth, **some)
-        for prior in priors
-    ]
-    inner = np.stack([one.errors.min(axis=(1, 2)) for one in found if one.errors is not None])
-    best = inner.argmin(axis=0)
-    predictions = np.full(y.shape, np.nan)
-    for k, test in enumerate(nested.test[:, -1] > 0):
-        predictions[test] = found[best[k]].predictions[test]
-    chosen = {prior: int((best == i).sum()) for i, prior in enumerate(priors)}
-    return predictions, float(inner.min(axis=0).mean()) / y.shape[1], chosen
+    found = decoding.naive_bayes(counts, y, nested, smooth=smooth, **some)
+    assert found.errors is not None
+    inner = found.errors.reshape(len(found.errors), -1).min(axis=1)
+    chosen = {prior: int((found.prior == prior).sum()) for prior in found.priors}
+    return found.predictions, float(inner.mean()) / y.shape[1], chosen
 
 
 def networks(

@@ -21,6 +21,7 @@ READERS: dict[str, Callable[[], Recording]] = {
     "resting_state_gw": lambda: data.resting_state("gw"),
     "ecog_grip": data.ecog_grip,
     "cortical_maps": data.cortical_maps,
+    "mouse_connectomes": data.mouse_connectomes,
 }
 
 

@@ -38,6 +38,7 @@ class Nnx(nnx.Module):
 
 
 FLAT, IMAGES = (5, 4), (5, 9, 7)
+MESH = models.mesh_of(np.array([[0, 1, 2], [1, 2, 3]]), 4)
 CASES: dict[str, tuple[Model, tuple[int, ...], int | None]] = {
     "linear": (models.linear(), FLAT, None),
     "linear of 3": (models.linear(3), FLAT, 3),
@@ -47,6 +48,9 @@ CASES: dict[str, tuple[Model, tuple[int, ...], int | None]] = {
     "mlp of 2": (models.mlp((4,), 2, activation=jnp.tanh), FLAT, 2),
     "cnn": (models.cnn(3, (2, 3), (4,)), IMAGES, 3),
     "cnn with channels": (models.cnn(3, (2,), ()), (5, 5, 4, 2), 3),
+    "by_channel": (models.by_channel(models.cnn(3, (2,), ())), (5, 5, 4, 2), 3),
+    "mesh_network": (models.mesh_network(MESH, 3, (2,)), (5, 4, 2), 3),
+    "volume_cnn": (models.volume_cnn(3, (2,), (4,)), (5, 4, 4, 3, 2), 3),
     "neuron_mlp": (models.neuron_mlp(3), FLAT, None),
     "neuron_mlp of 2": (models.neuron_mlp(3, 2), FLAT, 2),
     "region_cnn": (models.region_cnn(3), IMAGES, 3),
@@ -163,7 +167,7 @@ def test_layers_have_names_and_biases_are_called_bias(name: str) -> None:
 def test_first_layer_is_where_x_comes_in(name: str) -> None:
     model, params, x = made(name)
     if model.first_layer is None:
-        assert "cnn" in name or "core" in name or "eeg" in name
+        assert any(part in name for part in ("cnn", "core", "eeg", "mesh"))
         return
     layer = params
     for part in model.first_layer:
@@ -183,15 +187,25 @@ def test_readout_is_what_the_prediction_comes_from(name: str) -> None:
     if CASES[name][0] in AS_THE_ARTICLE:
         assert model.readout is None  # so that fits start where its code starts
         return
-    assert model.readout is not None and len(model.readout) == 1
-    (last,) = model.readout
-    kernel, bias = params[last]["kernel"], params[last]["bias"]
-    assert set(params[last]) == {"kernel", "bias"} and len(bias) == (CASES[name][2] or 1)
+    assert model.readout is not None
+    *outer, last = model.readout  # a network behind another layer has its own in its parameters
+    inner = params
+    for part in outer:
+        inner = inner[part]
+    kernel, bias = inner[last]["kernel"], inner[last]["bias"]
+    assert set(inner[last]) == {"kernel", "bias"} and len(bias) == (CASES[name][2] or 1)
+
+    def put(changed: dict) -> dict:
+        made = dict(inner) | {last: changed}
+        for part in reversed(outer):
+            made = {**params, part: made}
+        return made
+
     # A change of its bias is one of the prediction, and without its kernel that is all there is.
-    moved = dict(params) | {last: {"kernel": kernel, "bias": bias + 2}}
+    moved = put({"kernel": kernel, "bias": bias + 2})
     wanted = np.asarray(model.apply(params, x)) + 2
     np.testing.assert_allclose(model.apply(moved, x), wanted, rtol=1e-5, atol=1e-5)
-    silent = dict(params) | {last: {"kernel": 0 * kernel, "bias": bias + 2}}
+    silent = put({"kernel": 0 * kernel, "bias": bias + 2})
     out = np.asarray(model.apply(silent, x))
     np.testing.assert_allclose(
         out, np.broadcast_to(bias + 2, (len(x), len(bias))).reshape(out.shape)

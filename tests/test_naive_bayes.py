@@ -91,12 +91,33 @@ def test_a_plane_of_places_and_settings_chosen_on_inner_folds() -> None:
     assert np.isfinite(found.movement).all()  # where it was before tells where it is
     alone = naive_bayes(x, y, folds, bins=12, movement=np.inf)
     assert found.r2.mean() > alone.r2.mean() + 0.02
-    assert found.errors.shape == (4, 4, 5)
+    assert found.errors.shape == (4, 2, 4, 5)
     chosen = found.errors.reshape(4, -1).min(axis=1)
+    before = [found.priors.index(p) for p in found.prior]
     place = [list(found.widths).index(w) for w in found.width]
     step = [list(found.movements).index(m) for m in found.movement]
-    np.testing.assert_array_equal(found.errors[range(4), place, step], chosen)
+    np.testing.assert_array_equal(found.errors[range(4), before, place, step], chosen)
     assert "median error" in repr(found)
+
+
+def test_the_prior_is_chosen_by_each_fold() -> None:
+    """Where the animal rests at one end while it is fitted, and everywhere later, how long it was
+    where is no guide; where it goes on as before, it is."""
+    x, y = track(1, 900)
+    rest = np.random.default_rng(1).permutation(900) < 450
+    place = np.where(rest, 0.02, (y[:, 0] - 100) / 200)
+    far = (place[:, None] - np.linspace(0, 1, 10)) / 0.2
+    x = np.random.default_rng(2).poisson(0.05 + 0.3 * np.exp(-0.5 * far**2))
+    holdout = splits.holdout(np.arange(900) >= 600)
+    own = {"bins": 12, "width": 1.5, "movement": np.inf}
+    found = naive_bayes(x, 100 + 200 * place, holdout, **own)
+    each = {p: naive_bayes(x, 100 + 200 * place, holdout, **own, prior=p) for p in found.priors}
+    assert found.prior.tolist() == ["occupancy"] and found.errors.shape == (1, 2, 1, 1)
+    np.testing.assert_array_equal(found.predictions, each["occupancy"].predictions)
+    assert each["occupancy"].r2 > each["uniform"].r2 and each["uniform"].errors is None
+    changed = 100 + 200 * np.where(np.arange(900) >= 600, 0.9, place)  # held-out y chooses nothing
+    other = naive_bayes(x, changed, holdout, **own)
+    np.testing.assert_array_equal(other.errors, found.errors)
 
 
 def test_the_past_is_told_without_the_future() -> None:
@@ -132,6 +153,8 @@ def test_a_position_far_from_zero_keeps_its_precision() -> None:
         ({"x": np.ones((TIME, 2, 2))}, r"x is \(600, 2, 2\): it must be \(time, neuron\)"),
         ({"noise": "student"}, r"noise is 'student': one of"),
         ({"prior": "none"}, r"prior is 'none': one of"),
+        ({"prior": ["uniform", "none"]}, r"prior is 'none': one of"),
+        ({"prior": []}, r"prior is \(\): one of"),
         ({"bins": 1}, r"bins is 1: from 2"),
         ({"width": 0.0}, r"width is 0.0: it must be a number above 0"),
         ({"movement": [1.0, -1.0]}, r"movement is \[1.0, -1.0\]"),

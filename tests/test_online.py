@@ -37,7 +37,7 @@ def run(online: Stream, x) -> np.ndarray:
 
 
 def assert_same(found, expected) -> None:
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * expected.std())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * expected.std())
 
 
 def lagged(unit: float = 1.0, far: float = 0.0, fit: jn.Fit | None = None):
@@ -108,6 +108,18 @@ def test_values_that_float32_cannot_hold(far) -> None:
 def test_windows_of_a_network(recurrent) -> None:
     x, seen, found = recurrent
     assert_same(run(stream(found), x), found.predict(seen))
+
+
+def test_many_features() -> None:
+    """1 710 of them, positive as counts are: sums of other orders would be 1e-6 apart and more."""
+    rng = np.random.default_rng(8)
+    x = np.sqrt(rng.poisson(2.0, (TIME, 171)))
+    y = np.cumsum(x[:, :2] - x[:, :2].mean(axis=0), axis=0)
+    past = lag_choice(x, (9,))
+    found = decoding.decode(decoding.linear_decoder(2), past.x, y, NESTED, axes.grid(l2=[0.1]))
+    online = stream(found, centre=x[0] - past.x[0, 0])
+    expected = found.predict(past.x)
+    assert_same(run(online, x), expected)
 
 
 @pytest.mark.slow

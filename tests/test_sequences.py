@@ -142,6 +142,24 @@ def test_a_state_that_remembers_is_decoded() -> None:
     assert min(scores[name] for name in ("gru", "lstm", "convolution")) > 0.6, scores
 
 
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_a_readin_is_a_mixture_of_the_features(cell) -> None:
+    """The network behind it, told the mixtures, says the same."""
+    rng = np.random.default_rng(3)
+    x = jnp.asarray(rng.normal(size=(5, 4, 7)), jnp.float32)
+    model = models.recurrent(6, 2, cell=cell, readin=3)
+    params = model.init(jax.random.key(0), x)
+    assert params["input"]["kernel"].shape == (7, 3) and model.first_layer == ("input",)
+    assert set(params) == {"input", "gates", "state", "readout"}
+    behind = {"input": params["gates"], "state": params["state"], "readout": params["readout"]}
+    mixed = x @ params["input"]["kernel"] + params["input"]["bias"]
+    told = models.recurrent(6, 2, cell=cell).apply(behind, mixed)
+    np.testing.assert_allclose(model.apply(params, x), told, atol=1e-6)
+    if cell == "lstm":  # the forget gate starts open, wherever the gates lie
+        np.testing.assert_array_equal(params["gates"]["bias"][6:12], 1)
+        assert not np.any(params["input"]["bias"])
+
+
 def test_dropout_leaves_scores_alone_and_bad_arguments_are_named() -> None:
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(4, 3, 2)), jnp.float32)
@@ -155,6 +173,7 @@ def test_dropout_leaves_scores_alone_and_bad_arguments_are_named() -> None:
         (lambda: models.recurrent(0), "sizes are"),
         (lambda: models.recurrent(cell="rnn"), "cell is 'rnn'"),
         (lambda: models.recurrent(dropout=1.0), "dropout is 1.0"),
+        (lambda: models.recurrent(readin=0), "readin is 0"),
         (lambda: models.temporal_convolution(()), "sizes are"),
         (lambda: models.temporal_convolution(size=0), "size is 0"),
     ):

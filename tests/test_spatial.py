@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 
 from jaxneuro import splits
-from jaxneuro.decoding import spatial, tangent
+from jaxneuro.decoding import epoch_choice, spatial, tangent
 from jaxneuro.decoding.epoch_decoding import decode_epochs
 
 TRIALS, CHANNELS, TIMES = 60, 5, 80
@@ -170,6 +170,63 @@ def test_trials_of_no_fold_may_be_anything() -> None:
         decode_epochs(x, y, folds)
 
 
+def test_components_are_chosen_on_inner_folds() -> None:
+    """Two of five sources tell the classes: one component sees one, five see noise besides."""
+    x, y, _ = epochs(trials=96, gain=1.4)
+    folds = splits.stratified(y, 3)
+    nested = splits.nested(folds, lambda index: splits.stratified(y[index], 3))
+    few = (1, 4)
+    found = decode_epochs(x, y, nested, components=few)
+    assert (
+        found.inner is not None
+        and found.inner.shape == (3, 2)
+        and set(found.chosen) == {"components"}
+    )
+    each = [decode_epochs(x, y, folds, components=n) for n in few]
+    for k, test in enumerate(folds.test > 0):
+        best = int(np.argmax(found.inner[k].round(9)))
+        assert found.chosen["components"][k] == few[best]
+        np.testing.assert_array_equal(found.codes[test], each[best].codes[test])
+    rows = epoch_choice.inner_splits(nested)
+    right = [decode_epochs(x, y, rows, components=n).fold_accuracy for n in few]
+    count = rows.test.sum(axis=1)
+    shares = (right * count).reshape(2, 3, 3).sum(axis=2) / count.reshape(3, 3).sum(axis=1)
+    np.testing.assert_allclose(found.inner, shares.T)
+    assert "components" in repr(found) and each[0].inner is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decoder", ["lda", "logistic"])
+def test_shrinkage_is_chosen_and_labels_that_mean_nothing_gain_nothing(decoder) -> None:
+    x, y, _ = epochs(2, trials=40)
+    x = x[:, :, :7]  # hardly more times than channels
+    options = {"shrinkage": (0.0, 0.1, 0.5), "l2": (0.1, 1.0)}
+    found = decode_epochs(x, y, splits.stratified(y, 4), "tangent", decoder, **options)
+    assert found.inner is not None
+    assert found.inner.shape == (4, 3 if decoder == "lda" else 6)
+    assert set(found.chosen) == {"shrinkage"} | ({"l2"} if decoder == "logistic" else set())
+    rng, p = np.random.default_rng(5), []
+    for i in range(12):
+        mixed = rng.permutation(y)
+        null = decode_epochs(x, mixed, splits.stratified(mixed, 4), "tangent", decoder, **options,
+                             permutations=19, seed=i)  # fmt: skip
+        p.append(null.p)
+    assert np.mean(np.array(p) <= 0.1) < 0.4 and np.mean(p) > 0.3
+
+
+@pytest.mark.slow
+def test_what_is_held_out_chooses_nothing() -> None:
+    x, y, _ = epochs(2, gain=1.4)
+    folds = splits.stratified(y, 3)
+    first = splits.Splits(folds.train[:1], folds.test[:1], ("first",))
+    before = decode_epochs(x, y, first, components=(1, 2, 4))
+    test = np.flatnonzero(folds.test[0])
+    x[test] *= 100 * np.random.default_rng(1).normal(size=(len(test), CHANNELS, 1))
+    y[test] = 1 - y[test]
+    after = decode_epochs(x, y, first, components=(1, 2, 4))
+    np.testing.assert_array_equal(after.inner, before.inner)
+
+
 def test_says_what_is_wrong() -> None:
     x, y, _ = epochs()
     folds = splits.stratified(y, 2)
@@ -177,5 +234,11 @@ def test_says_what_is_wrong() -> None:
         decode_epochs(x, y, folds, "ica")
     with pytest.raises(ValueError, match=r"must be numbers \(trial, channel, time\)"):
         decode_epochs(x[:, :, 0], y, folds)
-    with pytest.raises(ValueError, match="components"):
-        decode_epochs(x, y, folds, components=0)
+    for wrong in ({"components": 0}, {"components": []}, {"components": [2, 1.5]},
+                  {"shrinkage": [0.1, 1.1]}, {"l2": 0}):  # fmt: skip
+        with pytest.raises(ValueError, match="components must be whole numbers from 1"):
+            decode_epochs(x, y, folds, **wrong)
+    rare = np.array([0, 0, 0, 1, 1, 2, 2, 0, 0])  # a class of one trial in a fold's training
+    halves = splits.from_indices([(np.arange(0, 9, 2), np.arange(1, 9, 2))], 9)
+    with pytest.raises(ValueError, match="inner, within outer fold 0"):
+        decode_epochs(x[:9], rare, halves, components=[1, 2])

@@ -60,6 +60,19 @@ def fixed_bias(inputs: int) -> Callable:
 GROUPS, LAGS = list("abcaabbcdacb"), {"lag": 4, "band": 3}
 READOUT = ("readout",)
 MAKERS: dict[str, dict[str, Callable[[], Any]]] = {
+    "by_channel": {
+        "": lambda: models.by_channel(models.cnn(3)),
+        "other": lambda: models.by_channel(models.cnn(4)),
+    },
+    "mesh_network": {
+        "": lambda: models.mesh_network(models.mesh_of(np.array([[0, 1, 2]]), 3), 2),
+        "mesh": lambda: models.mesh_network(models.mesh_of(np.array([[0, 1, 2]]), 4), 2),
+        "order": lambda: models.mesh_network(models.mesh_of(np.array([[0, 1, 2]]), 3), 2, order=3),
+    },
+    "volume_cnn": {
+        "": lambda: models.volume_cnn(2),
+        "channels": lambda: models.volume_cnn(2, (4,)),
+    },
     "linear": {"": models.linear, "of 2": lambda: models.linear(2)},
     "mlp": {
         "": models.mlp,

@@ -8,14 +8,14 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from jaxneuro import models
-from jaxneuro.classify.fits import SCORES, network, softmax_regression
+from jaxneuro.classify.fits import SCORES, linear_svm, network, softmax_regression
 from jaxneuro.fit import Fit
 from jaxneuro.inputs import make_inputs
 from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Axis
 
-__all__ = ["SCORES", "identify", "network", "region_cnn", "softmax_regression"]
+__all__ = ["SCORES", "identify_one", "linear_svm", "network", "region_cnn", "softmax_regression"]
 
 
 def region_cnn(classes: int, steps: int = 1000, batch: int = 64) -> Fit:
@@ -23,7 +23,7 @@ def region_cnn(classes: int, steps: int = 1000, batch: int = 64) -> Fit:
     return network(models.region_cnn(classes), steps, batch)
 
 
-def identify(
+def identify_one(
     fit: Fit,
     x: ArrayLike,
     labels: ArrayLike,

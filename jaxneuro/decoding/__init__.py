@@ -2,7 +2,7 @@
 
 from jaxneuro.classify.classifiers import Linear, lda, max_correlation
 from jaxneuro.classify.logistic import logistic
-from jaxneuro.decoding import contenders
+from jaxneuro.decoding import contenders, epoch_contenders
 from jaxneuro.decoding.cascade import wiener_cascade
 from jaxneuro.decoding.compare import decode
 from jaxneuro.decoding.contender import Contender
@@ -21,10 +21,13 @@ from jaxneuro.decoding.fits import (
 )
 from jaxneuro.decoding.generalisation import Generalisation
 from jaxneuro.decoding.generalise import generalise, sliding
+from jaxneuro.decoding.importance import Importance, importance
 from jaxneuro.decoding.kalman import Kalman, kalman
 from jaxneuro.decoding.naive_bayes import NaiveBayes, naive_bayes
 from jaxneuro.decoding.online import Stream, load_stream, stream
 from jaxneuro.decoding.patterns import patterns
+from jaxneuro.decoding.recording import Recording
+from jaxneuro.decoding.sessions import DecodedSessions, decode_sessions
 from jaxneuro.decoding.spatial import Csp, covariances, csp
 from jaxneuro.decoding.tangent import Tangent, tangent_space
 
@@ -33,11 +36,14 @@ __all__ = [
     "Contender",
     "Csp",
     "Decoded",
+    "DecodedSessions",
     "EpochDecoding",
     "Generalisation",
+    "Importance",
     "Kalman",
     "Linear",
     "NaiveBayes",
+    "Recording",
     "Stream",
     "Tangent",
     "contenders",
@@ -45,9 +51,12 @@ __all__ = [
     "csp",
     "decode",
     "decode_epochs",
+    "decode_sessions",
     "eeg_network",
+    "epoch_contenders",
     "exact_linear",
     "generalise",
+    "importance",
     "kalman",
     "lda",
     "linear_decoder",

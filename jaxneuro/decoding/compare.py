@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxneuro import metrics
+from jaxneuro.compare.comparison import compare
+from jaxneuro.compare.recording import make_recording
 from jaxneuro.decoding import fits
-from jaxneuro.decoding.contender import Contender, Decoder
+from jaxneuro.decoding.contender import Decoder
 from jaxneuro.decoding.contenders import suited
 from jaxneuro.decoding.decoded import Decoded
-from jaxneuro.decoding.recording import Recording, make_recording
 from jaxneuro.fit import Fit
 from jaxneuro.selection import leakage
-from jaxneuro.selection.defaults import edge_notes
 from jaxneuro.selection.result import Search
 from jaxneuro.splits import NestedSplits
-from jaxneuro.statistics import Certainty, certainty
 from jaxneuro.types import Axis
-
-_WORK = 1e9  # numbers that resampling may look at for each decoder
 
 
 @overload
@@ -72,7 +68,9 @@ def decode(*given: Any, **options: Any) -> Any:
     folds of one's own: `decoding.search_one`, which says what it takes.
 
     Args:
-      x: (sample, *feature) neural signals; finite.
+      x: (sample, *feature) neural signals; finite. With categories and without `dt`, (trial,
+        channel, time) or (trial, time, channel) are epochs: spatial patterns, the tangent space, a
+        sliding window and a network of epochs are compared.
       y: (sample, output) numbers, NaN = missing; or categories (sample,): strings, booleans, or
         whole numbers of which there are at most 20, some more than once.
       dt: seconds between samples, which are then one time series: lags of `x` are chosen, and the
@@ -124,41 +122,7 @@ def _compare(
     if not recording.classes:
         notes += leakage.target_features(recording.x, recording.observed)
     known = dict(decoders) if decoders is not None else suited(recording, notes)
-    if not known:
-        raise ValueError("decoders is empty: give at least one")
-    found = {name: decoder(recording) for name, decoder in known.items()}
-    for name, one in found.items():
-        notes += edge_notes(name, one.found.selection if isinstance(one.found, Search) else None)
-    sure = {name: _certainty(recording, one, resamples) for name, one in found.items()}
-    worth = {n: -np.inf if np.isnan(one.inner) else one.inner for n, one in found.items()}
-    return Decoded(
-        decoders=found,
-        chosen=max(worth, key=lambda name: worth[name]),
-        observed=recording.observed,
-        classes=recording.classes,
-        centre=recording.centre,
-        spread=recording.spread,
-        sure=sure,
-        splits=recording.splits,
-        constant=_constant(recording),
-        dt=dt,
-        notes=tuple(dict.fromkeys(notes)),
-    )
+    return compare(Decoded, recording, known, resamples=resamples, notes=notes, dt=dt)
 
 
-def _certainty(recording: Recording, one: Contender, resamples: int) -> Certainty:
-    score = metrics.accuracy if recording.classes else metrics.r2
-    most = int(np.clip(_WORK / one.predictions.size, min(99, resamples), resamples))
-    return certainty(score, recording.y, one.predictions, series=recording.series,
-                     groups=recording.whole, resamples=most, nulls=most,
-                     seed=recording.seed)  # fmt: skip
-
-
-def _constant(recording: Recording) -> float:
-    held, fitted = recording.held, recording.fitted
-    if recording.classes:
-        most = np.bincount(recording.y[fitted]).argmax()
-        return float((recording.y[held] == most).mean())
-    zero = np.zeros_like(recording.y[held])  # the mean of what is fitted, in its units
-    scores = np.atleast_1d(metrics.r2(recording.y[held], zero))
-    return float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
+decode.__signature__ = inspect.signature(_compare)  # pyright: ignore  # what `help` shows

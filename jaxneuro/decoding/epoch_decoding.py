@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxneuro import compat
 from jaxneuro.classify.epochs import called, check_classes, folds_of, permuted, values_of
 from jaxneuro.data.labels import as_labels
-from jaxneuro.decoding import epoch_folds
-from jaxneuro.decoding.spatial import covariances
-from jaxneuro.sizes import bucket, grown
+from jaxneuro.decoding import epoch_choice, epoch_folds
 from jaxneuro.statistics import p_values
 
 
@@ -32,6 +29,9 @@ class EpochDecoding:
       labels: (trial,) the number of its own class.
       classes: (class,) what the numbers stand for.
       folds: (fold,) their names.
+      chosen: by name what was chosen, (fold,) each.
+      inner: (fold, setting) accuracies on inner folds, of all combinations, the last list changing
+        fastest; None where there was nothing to choose.
       p: probability of such an accuracy if labels mean nothing; None without permutations.
       null: (permutation,) accuracies of permuted labels.
       seconds: all in all, compilation included.
@@ -45,12 +45,16 @@ class EpochDecoding:
     labels: NDArray[np.int32]
     classes: NDArray[Any]
     folds: tuple[str, ...]
+    chosen: Mapping[str, NDArray[Any]]
+    inner: NDArray[np.float64] | None
     p: float | None
     null: NDArray[np.float64] | None
     seconds: float
 
     def __repr__(self) -> str:
         told = "" if self.p is None else f", p {self.p:.2g}"
+        if self.inner is not None:
+            told += "".join(f", {n} {np.unique(v).tolist()}" for n, v in self.chosen.items())
         return (
             f"<{self.features} and {self.decoder}, {len(self.classes)} classes, {len(self.folds)} "
             f"folds: accuracy {self.accuracy:.3g}{told}; {self.seconds:.2g} s>"
@@ -77,9 +81,9 @@ def decode_epochs(
     features: str = "csp",
     decoder: str = "lda",
     *,
-    components: int = 6,
-    shrinkage: float = 0.01,
-    l2: float = 1.0,
+    components: int | Sequence[int] = 6,
+    shrinkage: float | Sequence[float] = 0.01,
+    l2: float | Sequence[float] = 1.0,
     permutations: int = 0,
     groups: ArrayLike | None = None,
     seed: int = 0,
@@ -95,10 +99,12 @@ def decode_epochs(
       features: "csp" (log-variances of common spatial patterns; `decoding.csp`) or "tangent" (the
         Riemannian tangent space; `decoding.tangent_space`).
       decoder: "lda" (with Ledoit and Wolf's shrinkage) or "logistic".
-      components: of "csp", of each pair of classes.
-      shrinkage: of "tangent", of each trial's covariance.
-      l2: of "logistic", relative to the curvature of the loss.
-      permutations: of the labels, for `p`.
+      components: of "csp", of each pair of classes: a number, or a list to choose from on inner
+        folds (those of nested `splits`; else 3 stratified ones, or of whole groups) by the trials
+        that they tell right, of equal ones the first. Each number is a program of its own.
+      shrinkage: of "tangent", of each trial's covariance; likewise.
+      l2: of "logistic", relative to the curvature of the loss; likewise.
+      permutations: of the labels, for `p`. Each chooses anew, so a choice is no advantage.
       groups: (trial,) runs or subjects: labels change places within their group only.
       seed: of the permutations.
 
@@ -111,26 +117,25 @@ def decode_epochs(
     ):  # fmt: skip
         if value not in known:
             raise ValueError(f"{name} is {value!r}: one of {', '.join(map(repr, known))}")
-    if components < 1 or not 0 <= shrinkage <= 1 or not l2 > 0:
-        raise ValueError("components must be from 1, shrinkage from 0 to 1, and l2 above 0")
+    settings = epoch_choice.settings(features, decoder, components, shrinkage, l2)
     if not isinstance(permutations, int | np.integer) or permutations < 0:
         raise ValueError(f"permutations is {permutations!r}: it must be a whole number from 0")
     labels, names = as_labels(y)
-    outer, _ = folds_of(splits, labels, groups, False)
+    outer, nested = folds_of(splits, labels, groups, len(settings) > 1)
     check_classes(outer, labels, names)
-    used = np.any((outer.train > 0) | (outer.test > 0), axis=0)
-    size, together = bucket(len(labels)), epoch_folds.TOGETHER
+    if nested is not None:
+        check_classes(epoch_choice.inner_splits(nested), labels, names)
     orders = np.concatenate([labels[None], permuted(labels, outer, groups, permutations, seed)])
-    rows = len(orders) if len(orders) == 1 else -(-len(orders) // together) * together
-    with compat.own_settings():
-        made = covariances(jnp.asarray(epoch_folds.checked(x, len(labels), used)))
-        own = np.where(used[:, None, None], made, np.eye(made.shape[1], dtype=np.float32))
-        found = epoch_folds.codes(
-            grown(own, size, 0), grown(outer.train, size, 1, zeros=True),
-            grown(grown(orders, rows, 0), size, 1), np.float32(shrinkage), np.float32(l2),
-            kind=epoch_folds.Kind(features, decoder, components, len(names)),
-        )  # fmt: skip
-    made = np.asarray(found)[:, : len(orders), : len(labels)]
+    used = np.any((outer.train > 0) | (outer.test > 0), axis=0)
+    kind = epoch_folds.Kind(features, decoder, 0, len(names))
+    run = epoch_folds.Program(epoch_folds.checked(x, len(labels), used), used, orders, kind)
+    place, inner = np.zeros((len(outer.names), len(orders)), int), None
+    if nested is not None:
+        place, shares = epoch_choice.chosen(run, settings, nested, orders)
+        inner = shares[:, 0]
+    made = np.zeros((len(outer.names), *orders.shape), np.int16)
+    for i in np.unique(place):
+        made = np.where((place == i)[:, :, None], run(settings[i], outer.train), made)
     weight = outer.test.astype(np.float64)
     right = ((made == orders) * weight[:, None]).sum(axis=2) / weight.sum(axis=1)[:, None]
     share = weight.sum(axis=1) / weight.sum()
@@ -144,5 +149,8 @@ def decode_epochs(
         p = float(p_values(accuracy[0].round(9), null.round(9)))
     return EpochDecoding(
         features, decoder, float(accuracy[0]), right[:, 0], codes, labels, values_of(y, names),
-        tuple(outer.names), p, null, time.perf_counter() - begun,
+        tuple(outer.names),
+        {name: np.array([getattr(settings[i], name) for i in place[:, 0]])
+         for name in epoch_choice.taken_by(features, decoder)},
+        inner, p, null, time.perf_counter() - begun,
     )  # fmt: skip

@@ -10,22 +10,53 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxneuro import compat
 from jaxneuro.classify import lda, logistic
 from jaxneuro.classify.scaling import gain
-from jaxneuro.decoding.spatial import csp
+from jaxneuro.decoding.epoch_choice import Setting
+from jaxneuro.decoding.spatial import covariances, csp
 from jaxneuro.decoding.tangent import tangent_space
+from jaxneuro.sizes import bucket, grown
 from jaxneuro.types import Array
 
 TOGETHER = 16  # orders of the labels
 
 
 class Kind(NamedTuple):
-    """What the program is made for: see `decode_epochs`."""
+    """What the program is made for: see `decode_epochs`; no components of the tangent space."""
 
     features: str
     decoder: str
     components: int
     classes: int
+
+
+class Program:
+    """The program, of epochs whose covariances are made once."""
+
+    def __init__(
+        self, x: NDArray[Any], used: NDArray[Any], orders: NDArray[np.int32], kind: Kind
+    ) -> None:
+        """`x` (trial, channel, time) of `checked`; `orders` (order, trial) of the labels."""
+        self.orders, self.trials = orders.shape
+        self.size, self.kind = bucket(self.trials), kind
+        rows = -(-self.orders // TOGETHER) * TOGETHER if self.orders > 1 else 1
+        with compat.own_settings():
+            made = covariances(jnp.asarray(x))
+            own = np.where(used[:, None, None], made, np.eye(made.shape[1], dtype=np.float32))
+        self.covariance = grown(own, self.size, 0)
+        self.labels = grown(grown(orders, rows, 0), self.size, 1)
+
+    def __call__(self, setting: Setting, train: NDArray[Any]) -> NDArray[np.int16]:
+        """(fold, order, trial) of weights (fold, trial): see `codes`."""
+        count = setting.components if self.kind.features == "csp" else 0
+        with compat.own_settings():
+            found = codes(
+                self.covariance, grown(train, self.size, 1, zeros=True), self.labels,
+                np.float32(setting.shrinkage), np.float32(setting.l2),
+                kind=self.kind._replace(components=count),
+            )  # fmt: skip
+        return np.asarray(found)[:, : self.orders, : self.trials]
 
 
 @partial(jax.jit, static_argnames="kind")

@@ -20,17 +20,19 @@ from jaxneuro.types import Array
 
 @dataclass(frozen=True)
 class Filtering:
-    """x (time, neuron), y (time, output), and what the programs are called with."""
+    """x (time, neuron), y (time, state), whose first `outputs` are decoded, and what the programs
+    are called with."""
 
     x: NDArray[Any]
     y: NDArray[Any]
+    outputs: int
     smooth: bool
     trial: NDArray[np.int32]
     starts: NDArray[np.bool_]
 
     def __call__(self, train: NDArray, lags: NDArray, noises: NDArray):
         """Of each row of `train` (row, time) with its lag (row,) a decoder (row, ...), and its
-        traces (row, noise, time, output) with each of its noises (row, noise)."""
+        traces (row, noise, time, state) with each of its noises (row, noise)."""
         size, there = len(self.trial), ~np.isnan(self.y).any(axis=1)
         weight = ((train > 0) & there).astype(np.float32)
         with compat.own_settings():
@@ -45,6 +47,7 @@ class Filtering:
 
     def errors(self, inner: NestedSplits, noises: NDArray, lags: NDArray) -> NDArray:
         """(fold, noise, lag) mean squared errors on inner folds, in deviations of y."""
+        own = slice(self.outputs)
         train, test = inner.train[:, :-1], inner.test[:, :-1]
         folds, count, samples = train.shape
         found = np.empty((folds, len(noises), len(lags), count))
@@ -53,10 +56,10 @@ class Filtering:
             every = np.tile(noises, (len(rows), 1))
             space, traces = self(rows, np.full(len(rows), lag), every)
             for row, tested in enumerate(test.reshape(-1, samples) > 0):
-                unit = np.where(space.y_deviation[row] > 0, space.y_deviation[row], 1)
-                z = (self.y[tested] - space.y_mean[row]) / unit
+                unit = np.where(space.y_deviation[row] > 0, space.y_deviation[row], 1)[own]
+                z = (self.y[tested, own] - space.y_mean[row, own]) / unit
                 there = ~np.isnan(z)
-                missed = np.square(np.where(there, traces[row][:, tested] - z, 0))
+                missed = np.square(np.where(there, traces[row][:, tested, own] - z, 0))
                 total = missed.sum(axis=(1, 2)) / max(1, there.sum())
                 found[row // count, :, place, row % count] = total
         return found.mean(axis=-1)

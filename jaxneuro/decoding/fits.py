@@ -62,10 +62,11 @@ def recurrent(
     *,
     cell: Literal["gru", "lstm"] = "gru",
     dropout: float = 0.0,
+    readin: int | None = None,
 ) -> Fit:
     """A GRU or LSTM over the past of each sample, `x` (sample, time, feature) (`models.recurrent`),
     trained as `mlp` is; "l2", "learning_rate"."""
-    model = models.recurrent(hidden, outputs, cell=cell, dropout=dropout)
+    model = models.recurrent(hidden, outputs, cell=cell, dropout=dropout, readin=readin)
     return _network(model, steps, batch)
 
 

@@ -34,7 +34,8 @@ class Kalman:
       noises, lags: (noise,), (lag,) what there was to choose from.
       errors: (fold, noise, lag) mean squared error on inner folds, in units of each output's
         variance; None where there was nothing to choose.
-      space: what was estimated, each (fold, ...); `gain` and the means are of raw x and y.
+      space: what was estimated, each (fold, ...); `gain` and the means are of raw x and y, and
+        `y_mean` and `y_deviation` of y alone, not of what else the state holds.
       folds: (fold,) their names.
       smooth: whether samples are told of by the whole trial.
     """
@@ -71,7 +72,8 @@ class Kalman:
             single = jax.tree.map(np.float32, space)
             with compat.own_settings():
                 made = follow(single, seen, starts, there, np.float32(self.noise[k]), self.smooth)
-            found.append(np.asarray(made)[: len(x)] * space.y_deviation + space.y_mean)
+            told = np.asarray(made)[: len(x), : len(space.y_mean)]
+            found.append(told * space.y_deviation + space.y_mean)
         return np.mean(found, axis=0)
 
 
@@ -84,6 +86,7 @@ def kalman(
     lag: int | Sequence[int] = 0,
     smooth: bool = False,
     trials: ArrayLike | None = None,
+    state: ArrayLike | None = None,
 ) -> Kalman:
     """The Kalman filter of Wu et al. (2006, Neural Comput. 18:80): A, W, H and Q by least squares
     on each fold's training samples, and the state given all of x so far.
@@ -93,8 +96,7 @@ def kalman(
 
     Args:
       x: (time, neuron) counts, rates or signals, such as the square roots of counts.
-      y: (time, output) the state, as it is to be modelled: velocity alone, or position, velocity
-        and acceleration together, whose dynamics it then knows. NaN = missing.
+      y: (time, output) what is decoded, such as velocity. NaN = missing.
       splits: from `jaxneuro.splits`, best `blocks`; nested ones say the inner folds too.
       noise: what W is multiplied by: a number, or a list to choose from on inner folds (those of
         nested `splits`; else 3 contiguous ones or, with `trials`, of whole trials) by the mean
@@ -103,6 +105,8 @@ def kalman(
       smooth: whether a sample is told of by the whole of its trial, the future included: not for
         decoding online.
       trials: (time,) ids of trials, each contiguous: no step, lag or inner fold reaches over.
+      state: (time, more) what else the state holds, such as position and acceleration: dynamics and
+        neurons tell of it along with y, and it is neither scored nor predicted. NaN = missing.
 
     Raises:
       ValueError: names the field and what to do.
@@ -111,7 +115,8 @@ def kalman(
     if inputs.x.ndim != 2:
         raise ValueError(f"x is {inputs.x.shape}: it must be (time, neuron)")
     samples, neurons = inputs.x.shape
-    observed = np.asarray(inputs.y, np.float32)
+    observed = _state(np.asarray(inputs.y, np.float32), state)
+    outputs = np.asarray(inputs.y).shape[1]
     missing = np.isnan(observed).any(axis=1)
     outer, inner = series.folds_of(splits, samples)
     for name, train in zip(outer.names, outer.train, strict=True):
@@ -123,7 +128,9 @@ def kalman(
     noises, lags = series.choices("noise", noise), series.choices("lag", lag)
     if (noises <= 0).any() or (lags % 1).any():
         raise ValueError("noise must be above 0, and lag whole numbers of samples")
-    run = Filtering(np.asarray(inputs.x), observed, smooth, *series.trials_of(trials, samples))
+    run = Filtering(
+        np.asarray(inputs.x), observed, outputs, smooth, *series.trials_of(trials, samples)
+    )
     chosen, errors = np.zeros((len(outer.names), 2), int), None
     if noises.size * lags.size > 1:
         errors = run.errors(inner or series.inner_of(outer, trials), noises, lags)
@@ -131,11 +138,15 @@ def kalman(
         chosen = np.stack(np.unravel_index(flat, errors.shape[1:]), axis=1)
     noise_of, lag_of = noises[chosen[:, 0]], lags[chosen[:, 1]].astype(int)
     space, found = run(outer.train, lag_of, noise_of[:, None])
-    predictions = np.full(observed.shape, np.nan)
-    r2 = np.empty((len(outer.names), observed.shape[1]))
+    space = space._replace(
+        y_mean=space.y_mean[:, :outputs], y_deviation=space.y_deviation[:, :outputs]
+    )
+    predictions = np.full((samples, outputs), np.nan)
+    r2 = np.empty((len(outer.names), outputs))
     for k, test in enumerate(outer.test > 0):
-        trace = found[k, 0] * space.y_deviation[k] + space.y_mean[k]
-        predictions[test], r2[k] = trace[test], series.r2(observed[test], trace[test])
+        trace = found[k, 0, :, :outputs] * space.y_deviation[k] + space.y_mean[k]
+        predictions[test] = trace[test]
+        r2[k] = series.r2(observed[test, :outputs], trace[test])
     return Kalman(
         predictions=origin.undo(predictions, inputs.y_origin),
         r2=r2,
@@ -148,6 +159,19 @@ def kalman(
         folds=tuple(outer.names),
         smooth=smooth,
     )
+
+
+def _state(y: NDArray[np.float32], more: ArrayLike | None) -> NDArray[np.float32]:
+    """(time, state) y and what else there is."""
+    if more is None:
+        return y
+    given = np.asarray(more)
+    given = given[:, None] if given.ndim == 1 else given
+    if given.ndim != 2 or len(given) != len(y) or given.dtype.kind not in "biuf":
+        raise ValueError(f"state is {given.dtype} {given.shape}: it must be numbers (time, more) "
+                         f"of {len(y)} samples")  # fmt: skip
+    own = make_inputs(np.zeros((len(y), 1)), given)
+    return np.concatenate([y, np.asarray(own.y, np.float32)], axis=1)
 
 
 def _raw(space: StateSpace, inputs: Inputs) -> StateSpace:

@@ -32,10 +32,10 @@ class NaiveBayes:
         the units of `y`; NaN where no fold does. Where several do, by the last.
       r2: (fold, output) 1 - SSE / SST of the held-out samples.
       median_error: (fold,) median distance of prediction and position.
-      width, movement: (fold,) as chosen, in bins.
-      widths, movements: what there was to choose from.
-      errors: (fold, width, movement) mean squared distance on inner folds; None where there was
-        nothing to choose.
+      prior, width, movement: (fold,) as chosen, the last two in bins.
+      priors, widths, movements: what there was to choose from.
+      errors: (fold, prior, width, movement) mean squared distance on inner folds; None where there
+        was nothing to choose.
       places: what was estimated, each (fold, ...); for y as it is fitted (`make_inputs`).
       folds: (fold,) their names.
       noise, smooth: as asked for.
@@ -45,8 +45,10 @@ class NaiveBayes:
     predictions: NDArray[Any]
     r2: NDArray[np.float64]
     median_error: NDArray[np.float64]
+    prior: NDArray[np.str_]
     width: NDArray[np.float64]
     movement: NDArray[np.float64]
+    priors: tuple[str, ...]
     widths: NDArray[np.float64]
     movements: NDArray[np.float64]
     errors: NDArray[np.float64] | None
@@ -62,7 +64,8 @@ class NaiveBayes:
         width, movement = np.unique(self.width).tolist(), np.unique(self.movement).tolist()
         return (
             f"<naive Bayes, {len(self.folds)} folds: held-out R² {scores}, median error "
-            f"{self.median_error.mean():.3g}; width {width}, movement {movement} bins>"
+            f"{self.median_error.mean():.3g}; prior {np.unique(self.prior).tolist()}, width "
+            f"{width}, movement {movement} bins>"
         )
 
 
@@ -75,7 +78,7 @@ def naive_bayes(
     bins: int = 24,
     width: float | Sequence[float] = (0.5, 1.0, 1.5, 2.5),
     movement: float | Sequence[float] = (0.5, 1.0, 2.0, 4.0, np.inf),
-    prior: str = "occupancy",
+    prior: str | Sequence[str] = _PRIORS,
     smooth: bool = False,
     trials: ArrayLike | None = None,
 ) -> NaiveBayes:
@@ -93,7 +96,8 @@ def naive_bayes(
         choose from on inner folds by the mean squared distance. The inner folds are those of nested
         `splits`; else 3 contiguous ones or, with `trials`, of whole trials.
       movement: deviation of a step, in bins, likewise; infinite: samples are independent.
-      prior: "occupancy" (places count as long as they were visited in training) or "uniform".
+      prior: "occupancy" (places count as long as they were visited in training), "uniform", or a
+        list to choose from likewise.
       smooth: whether a sample is told of by the whole of its trial, the future included.
       trials: (time,) ids of trials, each contiguous: no step reaches over.
 
@@ -103,9 +107,12 @@ def naive_bayes(
     inputs = make_inputs(x, np.asarray(y)[:, None] if np.ndim(y) == 1 else y)
     if inputs.x.ndim != 2:
         raise ValueError(f"x is {inputs.x.shape}: it must be (time, neuron)")
-    for name, value, known in (("noise", noise, _NOISES), ("prior", prior, _PRIORS)):
-        if value not in known:
-            raise ValueError(f"{name} is {value!r}: one of {', '.join(map(repr, known))}")
+    priors = (prior,) if isinstance(prior, str) else tuple(prior)
+    for name, value, known in (("noise", (noise,), _NOISES), ("prior", priors, _PRIORS)):
+        wrong = [one for one in value if one not in known]
+        if wrong or not value:
+            given = wrong[0] if wrong else ()
+            raise ValueError(f"{name} is {given!r}: one of {', '.join(map(repr, known))}")
     values = np.asarray(inputs.x)
     if noise == "poisson" and (inputs.x_origin is not None or (values < 0).any()):
         raise ValueError('x must be counts: for other signals noise="gaussian"')
@@ -117,16 +124,18 @@ def naive_bayes(
         _positive(name, given) for name, given in (("width", width), ("movement", movement))
     )
     run = _Run(
-        values, observed, bins, noise == "poisson", prior == "uniform", smooth,
+        values, observed, bins, noise == "poisson", smooth,
         *series.trials_of(trials, len(values)),
     )  # fmt: skip
-    chosen, errors = np.zeros((len(outer.names), 2), int), None
-    if widths.size * movements.size > 1:
-        errors = run.errors(inner or series.inner_of(outer, trials), widths, movements)
+    chosen, errors = np.zeros((len(outer.names), 3), int), None
+    if len(priors) * widths.size * movements.size > 1:
+        inner = inner or series.inner_of(outer, trials)
+        errors = run.errors(inner, priors, widths, movements)
         flat = errors.reshape(len(errors), -1).argmin(axis=1)
         chosen = np.stack(np.unravel_index(flat, errors.shape[1:]), axis=1)
-    own, step = widths[chosen[:, 0]], movements[chosen[:, 1]]
-    places, found = run(outer.train, own, step[:, None])
+    before, own = np.array(priors)[chosen[:, 0]], widths[chosen[:, 1]]
+    step = movements[chosen[:, 2]]
+    places, found = run(outer.train, before, own, step[:, None])
     predictions = np.full(observed.shape, np.nan)
     r2, median = np.empty((len(own), observed.shape[1])), np.empty(len(own))
     truth = undo(observed, inputs.y_origin)
@@ -136,9 +145,9 @@ def naive_bayes(
         r2[k] = series.r2(truth[test], told)
         median[k] = np.nanmedian(np.linalg.norm(told - truth[test], axis=1))
     return NaiveBayes(
-        undo(predictions, inputs.y_origin), r2, median, own, step, widths, movements, errors,
-        jax.tree.map(np.asarray, places), tuple(outer.names), noise, smooth, inputs.x_origin,
-        inputs.y_origin,
+        undo(predictions, inputs.y_origin), r2, median, before, own, step, priors, widths,
+        movements, errors, jax.tree.map(np.asarray, places), tuple(outer.names), noise, smooth,
+        inputs.x_origin, inputs.y_origin,
     )  # fmt: skip
 
 
@@ -159,50 +168,54 @@ class _Run:
     y: NDArray[Any]
     bins: int
     poisson: bool
-    uniform: bool
     smooth: bool
     trial: NDArray[np.int32]
     starts: NDArray[np.bool_]
 
-    def __call__(self, train: NDArray, widths: NDArray, movements: NDArray):
-        """Of each row of `train` (row, time), with its own width (row,), rates at all places
-        (row, ...) and positions (row, movement, time, output) with each of (row, movement)."""
+    def __call__(self, train: NDArray, priors: NDArray, widths: NDArray, movements: NDArray):
+        """Of each row of `train` (row, time), with its own prior and width (row,), rates at all
+        places (row, ...) and positions (row, movement, time, output) with each of (row, movement).
+        """
         size, there = len(self.starts), ~np.isnan(self.y).any(axis=1)
         weight = ((train > 0) & there).astype(np.float32)
         with compat.own_settings():
             places, found = _located(
                 grown(self.x, size, 0, zeros=True),
                 grown(np.nan_to_num(self.y), size, 0, zeros=True),
-                self.starts, grown(weight, size, 1, zeros=True), widths.astype(np.float32),
-                movements.astype(np.float32), bins=self.bins, poisson=self.poisson,
-                uniform=self.uniform, smooth=self.smooth,
+                self.starts, grown(weight, size, 1, zeros=True), priors == "uniform",
+                widths.astype(np.float32), movements.astype(np.float32), bins=self.bins,
+                poisson=self.poisson, smooth=self.smooth,
             )  # fmt: skip
         return places, np.asarray(found)[:, :, : len(self.x)]
 
-    def errors(self, inner: NestedSplits, widths: NDArray, movements: NDArray) -> NDArray:
-        """(fold, width, movement) mean squared distances on inner folds."""
+    def errors(
+        self, inner: NestedSplits, priors: tuple[str, ...], widths: NDArray, movements: NDArray
+    ) -> NDArray:
+        """(fold, prior, width, movement) mean squared distances on inner folds."""
         train, test = inner.train[:, :-1], inner.test[:, :-1]
         folds, count, samples = train.shape
         rows, tests = train.reshape(-1, samples), test.reshape(-1, samples) > 0
-        found = np.empty((len(rows), len(widths), len(movements)))
-        for place, width in enumerate(widths):
-            every = np.tile(movements, (len(rows), 1))
-            traces = self(rows, np.full(len(rows), width), every)[1]
+        found = np.empty((len(rows), len(priors), len(widths), len(movements)))
+        every = np.tile(movements, (len(rows), 1))
+        for place in np.ndindex(found.shape[1:3]):
+            before, width = priors[place[0]], widths[place[1]]
+            own = np.full(len(rows), before), np.full(len(rows), width)
+            traces = self(rows, *own, every)[1]
             for row, tested in enumerate(tests):
                 missed = np.square(traces[row][:, tested] - self.y[tested]).sum(axis=2)
                 there = ~np.isnan(missed[0])
-                found[row, place] = missed[:, there].sum(axis=1) / max(1, there.sum())
+                found[row, *place] = missed[:, there].sum(axis=1) / max(1, there.sum())
         return found.reshape(folds, count, *found.shape[1:]).mean(axis=1)
 
 
-@partial(jax.jit, static_argnames=("bins", "poisson", "uniform", "smooth"))
-def _located(x, y, starts, weights, widths, movements, *, bins, poisson, uniform, smooth):
+@partial(jax.jit, static_argnames=("bins", "poisson", "smooth"))
+def _located(x, y, starts, weights, uniform, widths, movements, *, bins, poisson, smooth):
     """See `_Run`."""
 
     def one(row):
-        weight, width, movements = row
-        places = estimate(x, y, weight, width, bins, poisson, uniform)
+        weight, even, width, movements = row
+        places = estimate(x, y, weight, width, bins, poisson, even)
         found = jax.vmap(lambda move: locate(places, x, starts, move, poisson, smooth))(movements)
         return places, found
 
-    return jax.lax.map(one, (weights, widths, movements))
+    return jax.lax.map(one, (weights, uniform, widths, movements))

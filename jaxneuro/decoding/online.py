@@ -127,7 +127,8 @@ def stream(
     centre: ArrayLike | None = None,
 ) -> Stream:
     """A fitted causal decoder, bin by bin: the numbers of `found.predict` of the whole recording,
-    the mean over outer folds and seeds included, to rounding.
+    the mean over outer folds and seeds included, to 1e-6 of their deviation. A step is computed as
+    64 samples of a recording are, so that sums round alike; a filter's, which is recursive, is not.
 
     The state of a search is the bins that its `x` holds side by side, so lags, and the windows of
     networks over sequences, whose recurrence begins anew with each window as it does offline. Where

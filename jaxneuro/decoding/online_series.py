@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxneuro.decoding.kalman import Kalman
 from jaxneuro.decoding.naive_bayes import NaiveBayes
+from jaxneuro.decoding.online_windows import ROWS
 from jaxneuro.decoding.place import Places, after, seen, steps
 from jaxneuro.decoding.state_space import Belief, StateSpace, step
 from jaxneuro.decoding.units import Units, units_of
@@ -41,7 +42,7 @@ def of_kalman(found: Kalman) -> dict[str, Any]:
     if (found.lag < 0).any():
         raise ValueError(f"stream: lag {found.lag.min()} looks at bins that are still to come")
     space, longest = found.space, int(found.lag.max())
-    outputs, neurons = space.gain.shape[1:]
+    states, neurons = space.gain.shape[1:]
     centre = np.mean(space.x_mean, axis=0)
     loudest = np.abs(space.gain).max(axis=(0, 1))  # numbers near 1, whatever the recording's unit
     unit = 1 / np.where(loudest > 0, loudest, 1)
@@ -59,7 +60,7 @@ def of_kalman(found: Kalman) -> dict[str, Any]:
         "program": Closed(_kalman),
         "weights": (jax.tree.map(np.float32, own), found.lag.astype(np.int32)),
         "start": _Tracked(
-            Belief(jnp.zeros((folds, outputs), jnp.float32), jnp.asarray(space.prior, jnp.float32)),
+            Belief(jnp.zeros((folds, states), jnp.float32), jnp.asarray(space.prior, jnp.float32)),
             jnp.zeros((longest + 1, neurons), jnp.float32),
             jnp.zeros((), jnp.int32),
         ),
@@ -77,7 +78,7 @@ def _kalman(weights: tuple[StateSpace, Array], state: _Tracked, bin: Array) -> t
         there = (state.seen >= lag) & jnp.isfinite(x).all()
         told = space.gain @ (x - space.x_mean)
         known = step(space, believed, told, state.seen == 0, there)[1]
-        return known, known.mean * space.y_deviation + space.y_mean
+        return known, known.mean[: len(space.y_mean)] * space.y_deviation + space.y_mean
 
     with jax.default_matmul_precision("highest"):
         known, found = jax.vmap(fold)(*weights, state.believed)
@@ -120,7 +121,8 @@ def of_naive_bayes(found: NaiveBayes) -> dict[str, Any]:
 def _naive_bayes(poisson: bool, weights: tuple[Places, Array], state: _Located, bin: Array):
     def fold(places: Places, move: Array, known: Array) -> tuple[Array, Array]:
         there = jnp.isfinite(bin).all()
-        told = seen(places, jnp.where(there, bin, 0)[None], poisson)[0]
+        rows = jnp.zeros((ROWS, len(bin)), bin.dtype).at[0].set(jnp.where(there, bin, 0))
+        told = seen(places, jax.lax.optimization_barrier(rows), poisson)[0]
         told = jnp.where(there, told, 1)
         known = after(steps(places, move), known, told, state.first, places.centres.shape[1])
         return known, known @ places.centres

@@ -30,7 +30,7 @@ class Places(NamedTuple):
 
 
 def estimate(
-    x: Array, y: Array, weight: Array, width: Array, bins: int, poisson: bool, uniform: bool
+    x: Array, y: Array, weight: Array, width: Array, bins: int, poisson: bool, uniform: Array | bool
 ) -> Places:
     """Means over the samples of each place, those of near places counting by a Gaussian.
 
@@ -40,7 +40,7 @@ def estimate(
       width: () its deviation, in bins.
       bins: of the grid along each output, over the range of y.
       poisson: whether the noise is that of counts.
-      uniform: whether all places are as likely beforehand.
+      uniform: () whether all places are as likely beforehand.
     """
     outputs, used = y.shape[1], weight[:, None] > 0
     low = jnp.where(used, y, jnp.inf).min(axis=0)
@@ -66,7 +66,7 @@ def estimate(
     share = (time[:, 0] + _SAMPLES / bins**outputs) / (time.sum() + _SAMPLES)
     grid = jnp.stack(jnp.meshgrid(*[jnp.arange(bins)] * outputs, indexing="ij"), axis=-1)
     centres = low + step * grid.reshape(-1, outputs)
-    return Places(centres, rate, variance, jnp.zeros_like(share) if uniform else jnp.log(share))
+    return Places(centres, rate, variance, jnp.where(uniform, 0, jnp.log(share)))
 
 
 def locate(

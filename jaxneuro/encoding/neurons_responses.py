@@ -16,7 +16,7 @@ from jaxneuro.encoding.neurons_result import Neurons
 from jaxneuro.encoding.tuning import tuning_curves
 from jaxneuro.report import Figure, figures
 from jaxneuro.selection.search import Search
-from jaxneuro.statistics.blocks import block_length
+from jaxneuro.statistics.certainty import memory
 from jaxneuro.types import Axis
 
 _RESAMPLES = 200
@@ -62,7 +62,7 @@ def field_bands(
         fit: Any = search.fits.fit
         bands = linear_fields(
             fit, seen.x.reshape(len(seen.x), -1), given.y[:, own], strengths, features=kept,
-            trials=given.edges, length=_memory(found, given), resamples=_RESAMPLES, progress=False,
+            trials=given.edges, length=_length(found, given), resamples=_RESAMPLES, progress=False,
         )  # fmt: skip
         low[mine], high[mine] = (end[:, : reach * width] for end in (bands.low, bands.high))
     return low, high
@@ -163,12 +163,11 @@ def _one(search: Search, neuron: int) -> Any:
                    axes=(Axis("neuron", 1, fits.axes[0].select),))  # fmt: skip
 
 
-def _memory(found: Neurons, given: Given) -> float | None:
+def _length(found: Neurons, given: Given) -> float | None:
     """Length of the blocks to be drawn of a time series: that of the residuals' memory, and above
     what the models see of the past; None of samples in no order, or of trials."""
     if not given.series or given.edges is not None:
         return None
     seen = ~np.isnan(found.predictions).all(axis=1)
-    residual = given.y[seen] - found.predictions[seen]
-    memory = float(np.median(block_length(residual))) if seen.sum() >= 8 else 1.0
-    return min(max(memory, max(found.design.lags) + 1.0), len(given.y) / 4)
+    length = memory(given.y[seen], found.predictions[seen])
+    return min(max(length, max(found.design.lags) + 1.0), len(given.y) / 4)

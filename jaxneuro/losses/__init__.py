@@ -9,12 +9,12 @@ the logarithm of a rate. Metrics take `(y, prediction)`, as scikit-learn's do.
 | counts | `poisson`, `poisson_softplus`, `negative_binomial(dispersion)` |
 | 0 or 1 | `bernoulli` |
 | numbers above 0 | `gamma` |
-| class labels | `cross_entropy` |
+| class labels | `cross_entropy`, `squared_hinge` |
 """
 
 from jaxneuro.losses.contract import Loss, as_loss
 from jaxneuro.losses.counts import negative_binomial, poisson, poisson_softplus
-from jaxneuro.losses.outcomes import bernoulli, cross_entropy
+from jaxneuro.losses.outcomes import bernoulli, cross_entropy, squared_hinge
 from jaxneuro.losses.real import gamma, half_squared_error, squared_error
 from jaxneuro.losses.reduction import mean_loss, weighted_mean
 
@@ -30,5 +30,6 @@ __all__ = [
     "poisson",
     "poisson_softplus",
     "squared_error",
+    "squared_hinge",
     "weighted_mean",
 ]

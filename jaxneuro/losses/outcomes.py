@@ -1,5 +1,6 @@
 """Losses of what is one of a few: outcomes of 0 and 1, class labels."""
 
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -10,6 +11,20 @@ from jaxneuro.types import Array
 
 def _cross_entropy(logits: Array, y: Array) -> Array:
     return optax.softmax_cross_entropy_with_integer_labels(logits, y.astype(jnp.int32))
+
+
+def _squared_hinge(scores: Array, y: Array) -> Array:
+    sign = 2 * jax.nn.one_hot(y.astype(jnp.int32), scores.shape[-1], dtype=scores.dtype) - 1
+    return jnp.square(jax.nn.relu(1 - sign * scores)).sum(axis=-1)
+
+
+def _shares(scores: Array) -> Array:
+    each = jax.nn.sigmoid(2 * scores)
+    return each / each.sum(axis=-1, keepdims=True)
+
+
+def _margin(share: Array) -> Array:
+    return 2 * share - 1
 
 
 def _bernoulli(logits: Array, y: Array) -> Array:
@@ -28,6 +43,21 @@ cross_entropy = Loss(
     dispersion=1.0,
 )
 """-log softmax(logits)[y], y (sample,) integers: the seed article's J(θ), section 4.2."""
+
+squared_hinge = Loss(
+    _squared_hinge,
+    _shares,
+    links.is_count,
+    "integer labels from 0",
+    labels=True,
+    constant=_margin,
+    curvature=links.twice,
+)
+"""Σ over classes of max(0, 1 - t·score)², t = 1 for the class of the sample and -1 for others: a
+support vector machine for each class against the rest, with a gradient everywhere (Chang, Hsieh &
+Lin 2008, JMLR 9:1369; scikit-learn's `LinearSVC`). Its response are shares of σ(2·score), which at
+the margin's middle is (1 + score)/2, the probability for which that score is best (Zhang 2004,
+Ann. Statist. 32:56): they rank as the scores do, and are not calibrated."""
 
 bernoulli = Loss(
     _bernoulli,

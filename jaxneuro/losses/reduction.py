@@ -31,7 +31,13 @@ def weighted_mean(values: Array, weight: Array, there: Array | None = None) -> A
 
 def mean_loss(loss: Loss, prediction: Array, y: Array, weight: Array) -> Array:
     """The weighted mean of a loss, where NaN in `y` marks a missing value: of (sample, output)
-    that output does without that sample."""
+    that output does without that sample.
+
+    >>> from jaxneuro.losses import squared_error
+    >>> y, weight = jnp.array([1.0, jnp.nan, 9.0]), jnp.array([1.0, 0.0, 1.0])
+    >>> float(mean_loss(squared_error, jnp.array([0.0, 5.0, 7.0]), y, weight))  # (1 + 4) / 2
+    2.5
+    """
     there = jnp.broadcast_to((weight > 0).reshape(-1, *[1] * (y.ndim - 1)), y.shape)
     by_value = y.ndim > 1 and jnp.issubdtype(y.dtype, jnp.floating)
     if by_value:

@@ -6,11 +6,15 @@ from jaxneuro.models.cnn import cnn
 from jaxneuro.models.core import core_readout
 from jaxneuro.models.dense import linear, mlp
 from jaxneuro.models.epochs import eeg_network
+from jaxneuro.models.mesh import mesh_network
+from jaxneuro.models.mesh import mesh_of as mesh_of
 from jaxneuro.models.nonlinear import linear_nonlinear
 from jaxneuro.models.sequences import recurrent, temporal_convolution
+from jaxneuro.models.volumes import by_channel, volume_cnn
 from jaxneuro.models.wrap import from_linen, from_nnx
 
 __all__ = [
+    "by_channel",
     "cnn",
     "core_readout",
     "eeg_network",
@@ -19,10 +23,12 @@ __all__ = [
     "linear",
     "linear_decoder",
     "linear_nonlinear",
+    "mesh_network",
     "mlp",
     "neuron_mlp",
     "recurrent",
     "region_cnn",
     "temporal_convolution",
+    "volume_cnn",
     "wiener_cascade",
 ]

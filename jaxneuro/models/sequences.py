@@ -23,6 +23,7 @@ def recurrent(
     *,
     cell: Literal["gru", "lstm"] = "gru",
     dropout: float = 0.0,
+    readin: int | None = None,
 ) -> Model:
     """A gated recurrent layer, and a readout of its last state.
 
@@ -42,9 +43,13 @@ def recurrent(
       cell: which.
       dropout: share of the features, and of the last state, that is left out of each sample at
         each step of a fit; the same features at all times.
+      readin: mixtures of the features that the layer is given in place of all of them, learned
+        along with it: many features then take far fewer weights. None: the features.
 
     Parameters are `{"input": {kernel (feature, gates·hidden), bias}, "state": {kernel (hidden,
-    gates·hidden)[, bias (hidden,)]}, "readout": {kernel, bias}}`, gates in the order above.
+    gates·hidden)[, bias (hidden,)]}, "readout": {kernel, bias}}`, gates in the order above; with
+    `readin` "input" is {kernel (feature, readin), bias}, and "gates" {kernel (readin,
+    gates·hidden), bias} comes behind it.
 
     Raises:
       ValueError: names the argument.
@@ -52,7 +57,9 @@ def recurrent(
     _check("recurrent", (hidden,), dropout)
     if cell not in ("gru", "lstm"):
         raise ValueError(f'recurrent: cell is {cell!r}, must be "gru" or "lstm"')
-    module = _Recurrent(hidden, outputs, cell, float(dropout))
+    if readin is not None and readin < 1:
+        raise ValueError(f"recurrent: readin is {readin}, must be None or at least 1")
+    module = _Recurrent(hidden, outputs, cell, float(dropout), readin)
     return _model(module, dropout)
 
 
@@ -106,14 +113,18 @@ class _Recurrent(nn.Module):
     outputs: int | None
     cell: str
     dropout: float
+    readin: int | None
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         x = _dropped(self, _in_time("recurrent", x), train, over_time=True)
         gates = 3 if self.cell == "gru" else 4
         start = nn.initializers.zeros if self.cell == "gru" else _open
-        known = nn.Dense(gates * self.hidden, kernel_init=LECUN_NORMAL, bias_init=start,
-                         param_dtype=x.dtype, name="input")(x)  # fmt: skip
+        layer = {"kernel_init": LECUN_NORMAL, "param_dtype": x.dtype}
+        if self.readin is not None:
+            x = nn.Dense(self.readin, **layer, name="input")(x)
+        name = "input" if self.readin is None else "gates"
+        known = nn.Dense(gates * self.hidden, **layer, bias_init=start, name=name)(x)
         state = _State(self.hidden, gates, self.cell == "gru", name="state")(known)
         state = _dropped(self, state, train)
         return _readout(self.outputs, state)

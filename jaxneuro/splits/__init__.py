@@ -17,6 +17,7 @@ array([[1., 1., 0., 0.],
 from jaxneuro.splits.given import from_indices, from_splitter
 from jaxneuro.splits.groups import group_k_fold, leave_one_group_out
 from jaxneuro.splits.samples import blocks, holdout, k_fold, stratified
+from jaxneuro.splits.spatial import by_distance
 from jaxneuro.splits.types import NestedSplits, Splits
 from jaxneuro.splits.within import nested
 
@@ -24,6 +25,7 @@ __all__ = [
     "NestedSplits",
     "Splits",
     "blocks",
+    "by_distance",
     "from_indices",
     "from_splitter",
     "group_k_fold",

@@ -28,6 +28,9 @@ def from_indices(pairs: Iterable[tuple[ArrayLike, ArrayLike]], samples: int) -> 
     Raises:
       ValueError: names the fold that has no train or no test samples, samples in both, or indices
         that are none.
+
+    >>> from_indices([([0, 1], [2]), ([2], [0])], samples=3).test.tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     check_integer("samples", samples, least=1)
     rows = [_pair_weights(pair, fold, samples) for fold, pair in enumerate(pairs)]

@@ -18,6 +18,11 @@ def leave_one_group_out(groups: ArrayLike, within: ArrayLike | None = None) -> S
 
     Raises:
       ValueError: a single group, missing values, or a malformed mask.
+
+    >>> leave_one_group_out(["a", "b", "a"]).names
+    ('a', 'b')
+    >>> leave_one_group_out(["a", "b", "a"]).test.tolist()
+    [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
     groups, index = values_within("groups", groups, within)
     names, group = np.unique(groups[index], return_inverse=True)

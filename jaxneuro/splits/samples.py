@@ -66,6 +66,9 @@ def blocks(
     Raises:
       ValueError: too few or too many folds or blocks, a gap that leaves a fold nothing to train
         on, or a malformed mask.
+
+    >>> blocks(6, 2, gap=1).train.tolist()
+    [[0.0, 0.0, 0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0, 0.0, 0.0]]
     """
     index = index_within(within, samples)
     check_integer("gap", gap, least=0)
@@ -136,6 +139,9 @@ def holdout(test: ArrayLike, within: ArrayLike | None = None) -> Splits:
 
     Raises:
       ValueError: nothing to test, nothing to train on, or a malformed mask.
+
+    >>> holdout([False, False, True]).train.tolist()
+    [[1.0, 1.0, 0.0]]
     """
     mask = np.asarray(test)
     index = index_within(within, mask.size)

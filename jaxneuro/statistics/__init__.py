@@ -37,6 +37,8 @@ from jaxneuro.statistics.significance import (
     fdr,
     p_values,
 )
+from jaxneuro.statistics.spatial_nulls import MapCorrelation, correlate_maps, spins
+from jaxneuro.statistics.variograms import variogram_surrogates
 
 __all__ = [
     "Bootstrapped",
@@ -46,6 +48,7 @@ __all__ = [
     "Comparison",
     "CorrectedT",
     "Interval",
+    "MapCorrelation",
     "Partition",
     "Sequential",
     "Significance",
@@ -63,6 +66,7 @@ __all__ = [
     "ceilings",
     "certainty",
     "corrected_t",
+    "correlate_maps",
     "family_wise",
     "fdr",
     "feve",
@@ -73,10 +77,12 @@ __all__ = [
     "partition",
     "sequential",
     "sign_flip",
+    "spins",
     "split_r2",
     "subsets",
     "time_rescaling",
     "trial_correlation",
+    "variogram_surrogates",
     "wald",
     "wald_groups",
 ]

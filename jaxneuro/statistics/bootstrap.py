@@ -167,7 +167,7 @@ def _values(found: Fits, of: Any, depth: int) -> Any:
         values = found.params
     else:
         values = _applied(of, found)
-    failed = np.isin(found.status, (Status.DIVERGED, Status.BAD_DATA))
+    failed = np.isin(found.status, (Status.DIVERGED, Status.BAD_DATA, Status.LOST))
 
     def ahead(leaf: np.ndarray) -> np.ndarray:
         lost = failed.reshape(*failed.shape, *[1] * (leaf.ndim - failed.ndim))

@@ -86,7 +86,7 @@ def certainty(
         raise ValueError("prediction is NaN in all samples: none was held out")
     y, prediction = y[seen], prediction[seen]
     groups = None if groups is None else np.asarray(groups)[seen]
-    length = _memory(y, prediction) if series else 1.0
+    length = memory(y, prediction) if series else 1.0
     made, both = as_score(score), Closed(_each_and_mean, (score, average))
     found = bootstrap(
         both,
@@ -127,8 +127,8 @@ def _under(statistic: Callable, orders: Array, y: Array, prediction: Array) -> A
     return jax.lax.map(lambda order: statistic(y[order], prediction, weight), orders)
 
 
-def _memory(y: NDArray, prediction: NDArray) -> float:
-    """Samples over which residuals are alike: the median over targets."""
+def memory(y: NDArray, prediction: NDArray) -> float:
+    """Samples over which residuals are alike (`block_length`): the median over targets."""
     if len(y) < 16:
         return 1.0
     if y.ndim < prediction.ndim:  # labels and probabilities

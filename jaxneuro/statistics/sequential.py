@@ -173,6 +173,8 @@ class _Run:
         )
         # One number of lanes for all batches: one program, and bits that a resumed run finds again.
         devices = len(self.options.get("devices") or jax.local_devices())
+        if self.options.get("executor") is not None:  # lanes are told on each device
+            devices = 1
         self.options["lanes"] = found.lanes // devices
         self.fits += len(found)
         self.compile_seconds += found.compile_seconds

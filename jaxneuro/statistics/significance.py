@@ -34,6 +34,9 @@ def p_values(observed: ArrayLike, null: ArrayLike, *, alternative: str = "greate
 
     Raises:
       ValueError: shapes that do not match, an empty null, or infinite values.
+
+    >>> p_values(2.5, [0.0, 1.0, 2.0, 3.0]).item()  # (1 + 1) / (1 + 4)
+    0.4
     """
     if alternative not in _SIDES:
         raise ValueError(f"alternative is {alternative!r}: one of {', '.join(_SIDES)}")
@@ -67,6 +70,9 @@ def family_wise(observed: ArrayLike, null: ArrayLike, *, step_down: bool = False
 
     Raises:
       ValueError: shapes that do not match, an empty null, or infinite values.
+
+    >>> family_wise([2.5, 0.5], [[0, 1], [1, 0], [3, 2]]).tolist()
+    [0.5, 1.0]
     """
     observed, null = _pair(observed, null)
     shape = observed.shape
@@ -101,6 +107,9 @@ def fdr(p: ArrayLike, *, dependent: bool = False) -> Floats:
 
     Raises:
       ValueError: values outside [0, 1].
+
+    >>> fdr([0.125, 0.25, 1.0]).tolist()
+    [0.375, 0.375, 1.0]
     """
     p = numbers("p", p)
     if ((p < 0) | (p > 1)).any():

@@ -5,6 +5,7 @@ Okabe and Ito's, which colour-blind readers can tell apart. NaN is left out of e
 names are drawn as they are: a dollar sign starts no formula.
 """
 
+from jaxneuro.report.figures.importance import importance
 from jaxneuro.report.figures.maps import NETWORKS, confusion, images, label_map
 from jaxneuro.report.figures.responses import fields, polar, selectivity, tuning
 from jaxneuro.report.figures.scores import histogram, model_scores, scores
@@ -17,6 +18,7 @@ __all__ = [
     "fields",
     "histogram",
     "images",
+    "importance",
     "label_map",
     "model_scores",
     "observed_predicted",

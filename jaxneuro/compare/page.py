@@ -1,4 +1,4 @@
-"""The page of `decode`: decoders compared, how sure they are, what they decode."""
+"""The page of a comparison: contenders, how sure they are, what they say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxneuro import report
-from jaxneuro.decoding.decoded import Decoded
+from jaxneuro.compare.compared import Compared
 from jaxneuro.metrics import confusion_matrix
 from jaxneuro.report import Figure, Table, figures
 
@@ -15,21 +15,21 @@ _SHOWN = 400  # held-out samples whose traces are drawn
 _OUTPUTS = 4  # of which there are traces
 _NOTE = (
     "Intervals (95 %) and p say how much the held-out samples may vary, with the fits as they are; "
-    "p is of y shifted in time (of a time series) or permuted. The decoder is chosen by its inner "
-    "score, not by this table."
+    "p is of y shifted in time (of a time series) or permuted, within groups where there are some. "
+    "What is chosen is chosen by inner scores, not by this table."
 )
 
 
-def write_page(found: Decoded, folder: Path, title: str | None) -> Path:
-    """See `Decoded.report`."""
-    sure = found.sure[found.chosen]
+def write_page(found: Compared, folder: Path, title: str | None) -> Path:
+    """See `Compared.report`."""
+    sure, words = found.certain, f"{found.job.word}s"
     report.write(
         folder,
-        title=title or "Neural decoding",
-        lead=f"{len(found.decoders)} decoders on identical folds; strengths, lags and the decoder "
-        "were chosen on inner folds, and held-out samples scored once.",
+        title=title or found.job.title,
+        lead=f"{len(found.contenders)} {words} on identical folds; what each leaves open, and "
+        "which of them predicts, was chosen on inner folds, and held-out samples scored once.",
         summary={
-            "job": "neural_decoding",
+            "job": found.job.name,
             "data": f"{len(found.observed):,} samples",
             "model": found.chosen,
             "fits": found.total,
@@ -52,43 +52,49 @@ def write_page(found: Decoded, folder: Path, title: str | None) -> Path:
     return folder / "report.html"
 
 
-def score_name(found: Decoded) -> str:
-    return "held-out accuracy" if found.classes else "held-out R², mean over outputs"
+def score_name(found: Compared) -> str:
+    return f"held-out {found.score_name}" + ("" if found.classes else ", mean over outputs")
 
 
-def tables(found: Decoded) -> list[Table]:
-    """The decoders; each output of the one chosen, where there are several."""
+def tables(found: Compared) -> list[Table]:
+    """The contenders; what each outer fold chose; each output, where there are several."""
     rows: list[tuple] = [("constant", found.constant, "", "", "", "", "", "", "")]
-    for name, one in found.decoders.items():
+    for name, one in found.contenders.items():
         sure = found.sure[name]
         chosen = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}"
                            for k, v in one.chosen.items())  # fmt: skip
         rows.append((name, sure.mean, sure.mean_low, sure.mean_high, sure.mean_p, one.inner, chosen,
                      one.fits, one.compile_seconds + one.run_seconds))  # fmt: skip
-    score = found.score_name
-    columns = ("decoder", f"held-out {score}", "from", "to", "p", "inner score", "chosen", "fits",
+    score, word = found.score_name, found.job.word
+    columns = (word, f"held-out {score}", "from", "to", "p", "inner score", "chosen", "fits",
                "seconds")  # fmt: skip
-    made = [Table(f"Decoders, {found.chosen} chosen", columns, rows, _NOTE)]
-    sure = found.sure[found.chosen]
+    if len(found.by_fold) > 1:
+        best = found.certain
+        rows.append((f"chosen in each of {len(found.by_fold)} outer folds", best.mean,
+                     best.mean_low, best.mean_high, best.mean_p, "", found.told, "",
+                     ""))  # fmt: skip
+    title = f"{word.capitalize()}s, {found.told} chosen"
+    made = [Table(title, columns, rows, _NOTE)]
+    sure = found.certain
     if np.size(sure.score) > 1:
         each = zip(map(str, range(np.size(sure.score))), *sure[:5], strict=True)
-        made.append(Table(f"Each output, {found.chosen}", ("output", score, "from", "to", "p", "q"),
+        made.append(Table(f"Each output, {found.told}", ("output", score, "from", "to", "p", "q"),
                           list(each)))  # fmt: skip
     return made
 
 
-def pictures(found: Decoded) -> list[Figure]:
-    """Scores by decoder; of outputs their traces, of categories the confusion."""
+def pictures(found: Compared) -> list[Figure]:
+    """Scores by contender; of outputs their traces, of categories the confusion."""
     scores = {name: np.atleast_1d(sure.score) for name, sure in found.sure.items()}
     made = []
     if not found.classes:
         caption = "Held-out R² of each output; 0 is no better than the mean."
         made.append(Figure("scores", caption, figures.model_scores(scores, "R²", 0.0)))
-    held = found.splits.test[0, -1] > 0
+    held = found.held
     if found.classes:
         y, predicted = found.observed[held], found.predictions[held]
         counts = np.asarray(confusion_matrix(y, predicted))
-        caption = f"Held-out samples, by category and by what {found.chosen} takes them for."
+        caption = f"Held-out samples, by category and by what {found.told} takes them for."
         made.append(Figure("confusion", caption, figures.confusion(counts, list(found.classes))))
         return made
     outputs = range(min(_OUTPUTS, found.observed.shape[1]))
@@ -97,14 +103,14 @@ def pictures(found: Decoded) -> list[Figure]:
         told = found.predictions[:, : len(names)].astype(float)
         seen = found.observed[:, : len(names)].astype(float)
         picture = figures.observed_predicted(seen, told, names)
-        made.append(Figure("predictions", f"Held-out outputs, and what {found.chosen} decodes.",
+        made.append(Figure("predictions", f"Held-out outputs, and what {found.told} says.",
                            picture))  # fmt: skip
         return made
     window = np.flatnonzero(held)[:_SHOWN]
-    shown = list(dict.fromkeys([found.chosen, *found.decoders]))[:3]
+    shown = list(dict.fromkeys([found.chosen, *found.contenders]))[:3]
     for i in outputs:
         traces = {name: found.predictions_of(name)[window, i] for name in shown}
         picture = figures.traces(window * found.dt, found.observed[window, i], traces,
                                  f"output {i}")  # fmt: skip
-        made.append(Figure(f"decoded_{i}", f"Held-out output {i}, and what is decoded.", picture))
+        made.append(Figure(f"decoded_{i}", f"Held-out output {i} and what is said of it.", picture))
     return made
