@@ -29,7 +29,7 @@ class Fits:
       scores: held-out scores by name.
       rows: (fit, axis) the indices of each fit on `row_axes`.
       row_axes: the axes that `rows` index.
-      lanes: fits that ran together, over all devices.
+      lanes: fits that ran together, over all devices; with an executor, on each device of a worker.
       compile_seconds, run_seconds: compiling (0 where it was done before) and the rest.
       useful: share of lane-steps that moved a fit.
       fit: what was fitted; of a loaded result, what predicting takes of it.

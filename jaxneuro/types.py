@@ -146,6 +146,7 @@ class Status(IntEnum):
     STEP_LIMIT = 4
     DIVERGED = 5  # objective or gradient no longer finite; the best parameters before are kept
     BAD_DATA = 6  # infinite or impossible values, or no sample with weight: never started
+    LOST = 7  # its worker died or failed, three times; runs again where results are in a folder
 
 
 class Warned(IntEnum):

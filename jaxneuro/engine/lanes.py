@@ -1,33 +1,30 @@
 """Many fits: rows of axis indices flow through a fixed number of lanes, refilled as fits end."""
 
-import math
 import time
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxneuro import compat
-from jaxneuro.axes import unchanged
-from jaxneuro.engine import buckets, checks
-from jaxneuro.engine.lane import selects_of
+from jaxneuro.engine import checks, processes
+from jaxneuro.engine.assembled import assemble, in_raw_units, tell_unscored
+from jaxneuro.engine.executors import Block, Crew, Greeting
 from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.planner import Plan, available_bytes, plan_lanes, whole_vectors
 from jaxneuro.engine.programs import Engine, get_engine
+from jaxneuro.engine.refill import run_group as _run_group
 from jaxneuro.engine.results import Results
-from jaxneuro.engine.rows import flatten_axes, groups_of, outer_inputs, rows_of, run_facts
-from jaxneuro.engine.stages import Lanes
+from jaxneuro.engine.rows import flatten_axes, groups_of, in_order, outer_inputs, rows_of, run_facts
+from jaxneuro.engine.shipping import arrived
 from jaxneuro.engine.store import Store
+from jaxneuro.engine.task import Task, check_lanes, choose_lanes, make_task
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_key
-from jaxneuro.prediction import to_raw
-from jaxneuro.types import Axis, Device, Inputs, Warned
-
-_FEW = 4  # fits on a device that are not worth a plan
+from jaxneuro.types import Axis, Device, Inputs
 
 
 def fit_many(
@@ -41,13 +38,17 @@ def fit_many(
     keep: str = "all",
     out: Any = None,
     devices: Sequence[Device] | None = None,
+    executor: Any = None,
+    gather: bool = True,
     progress: bool | None = None,
 ) -> Fits:
     """Runs a fit for every combination of axis indices, in one compiled program.
 
     A fit's result has the same bits whatever its neighbours, their order, the number of devices,
-    or an interruption; against another number of lanes it agrees to rounding. A fit that fails
-    says so in its status and changes no other.
+    processes or workers of one kind, or an interruption; against another number of lanes it agrees
+    to rounding. A fit that fails says so in its status and changes no other.
+
+    Where a device runs out of memory, the run goes on once with half the lanes, and says so.
 
     Args:
       fit: from `make_fit`.
@@ -61,63 +62,70 @@ def fit_many(
       out: a folder: results go there in chunks as they come, and a run that was stopped resumes
         with the same bits.
       devices: to run on; None for all of this process.
+      executor: who runs blocks of rows, on all their devices, in place of this process: anything
+        with `submit`, such as a ProcessPoolExecutor or Dask's `client.get_executor()`. Inputs go
+        to the workers by files, in `out` or a temporary folder, which all must see. Blocks of
+        workers that die are submitted again; fits that get lost nevertheless have the status LOST.
+      gather: where JAX runs as several processes (`jax.distributed`), which then all make this
+        call and run a share of the rows each: whether each returns all results, or its own share's
+        as a list of rows. `out` is one folder that all see.
       progress: on stderr; None: if that is a terminal.
 
     Raises:
       ValueError: bad input, named with its field and fit, before the work starts.
+      RuntimeError: no worker can work, or another process of JAX is gone.
       Interrupted: by Ctrl-C; says what is safe and how to go on.
     """
     with compat.own_settings():
-        return _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, devices, progress)
+        where = devices, executor, gather
+        return _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress)
 
 
-def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, devices, progress) -> Fits:
+def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress) -> Fits:
+    devices, executor, gather = where
     if keep not in ("all", "scores"):
         raise ValueError(f'keep is {keep!r}: "all" or "scores"')
+    if executor is not None and (devices is not None or processes.several()):
+        raise ValueError("executor: goes without devices and without several processes of JAX: "
+                         "its workers run on all of their own")  # fmt: skip
     axes = flatten_axes(axes)
     if key is not None:
         inputs = inputs._replace(key=make_key(key))
     inputs, chosen = checks.as_they_are(fit, inputs), rows_of(axes, rows)
-    devices = tuple(devices or jax.local_devices())
     checks.check_fit(fit, inputs, axes)
-    if out is not None and lanes == "auto":
-        lanes = Store.lanes_of(out) or lanes
+    if lanes == "auto":
+        lanes = (out is not None and Store.lanes_of(out)) or lanes
+    else:
+        lanes = check_lanes(lanes)
 
     begun = time.perf_counter()
-    padded, grown = buckets.fill(inputs, axes)
-    outer = [axis for axis in grown if axis.outer]
-    first = jax.eval_shape(fit.prepare, outer_inputs(padded, outer, chosen[0][: len(outer)]))
-    compile_seconds = 0.0
-    selects = selects_of([axis for axis in grown if not axis.outer])
-    if lanes == "auto" and len(chosen) <= _FEW * len(devices):
-        lanes = -(-len(chosen) // len(devices))  # planning would take longer than it saves
-    if lanes == "auto":
-        lanes = plan_lanes(fit, first, grown, len(chosen), lanes, devices, exact=False).lanes
-        compile_seconds = time.perf_counter() - begun
-    if not isinstance(lanes, int | np.integer) or lanes < 1:
-        raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
-    lanes = whole_vectors(int(lanes))
-    engine, built = get_engine(fit, first, selects, len(axes), lanes, devices)
-    compile_seconds += engine.compile_seconds if built else 0.0
-    available = available_bytes(devices[0])
-    if engine.temporary_bytes > available:
-        raise MemoryError(
-            f"{lanes} lanes need {engine.temporary_bytes / 1e9:.2f} GB on each device and "
-            f"{available / 1e9:.2f} GB are free: fewer lanes, make_fit(batch=...) or fewer samples"
-        )
-
-    results = Results(engine.result, len(chosen), len(devices), keep == "all", progress)
+    task = make_task(fit, inputs, axes, chosen[0])
+    if executor is None:
+        site: Any = _Here(task, len(chosen), lanes, tuple(devices or jax.local_devices()))
+    else:
+        site = Crew(executor, task.result, _work, keep, out)
+        site.begin(_greet, (fit, inputs, axes, chosen[0]), len(chosen), lanes)
+    results = Results(site.result, len(chosen), site.devices, keep == "all", progress)
+    own = processes.share(in_order(chosen, len(task.outer)))
     try:
         if out is not None:
-            results.resume(Store(out, run_facts(fit, inputs, axes, chosen, lanes, keep)))
-        _run(fit, engine, padded, selects, outer, chosen, results)
+            facts = run_facts(fit, inputs, axes, chosen, site.lanes, keep, site.kind)
+            results.resume(Store(out, facts, jax.process_index() if processes.several() else None))
+        site.run(chosen, own[~results.done[own]], results)
     except KeyboardInterrupt:
         raise Interrupted(int(results.done.sum()), len(chosen), out) from None
     finally:
+        site.close()
         results.flush()
-    found = _assemble(fit, results, axes, chosen, rows is None, engine, begun, compile_seconds)
-    found = _in_raw_units(found, fit, inputs)
-    _tell_unscored(found)
+    product = rows is None
+    if processes.several() and gather:
+        processes.gather(results, out)
+    elif processes.several():
+        results.only(np.sort(own))
+        chosen, product = chosen[np.sort(own)], False
+    found = assemble(fit, results, axes, chosen, product, site, begun)
+    found = in_raw_units(found, fit, inputs)
+    tell_unscored(found)
     return found
 
 
@@ -130,28 +138,6 @@ class Interrupted(KeyboardInterrupt):
         else:
             told = f"they are safe in {out}: the same call goes on from there, to the same bits"
         super().__init__(f"stopped after {done} of {fits} fits; {told}")
-
-
-def _in_raw_units(found: Fits, fit: Fit, inputs: Inputs) -> Fits:
-    """Parameters for the raw `x` and `y`, where these were shifted or scaled for float32."""
-    if inputs.x_origin is None and found.y_origin is None:
-        return found
-    x_origin = jax.tree.map(np.asarray, inputs.x_origin)
-    params = found.params and to_raw(fit, found.params, x_origin, found.y_origin)
-    return replace(found, params=params, x_origin=x_origin)
-
-
-def _tell_unscored(found: Fits) -> None:
-    """Scores that are NaN because nothing was there to score, where other fits have theirs."""
-    unscored = found.warning == Warned.NOT_SCORED
-    if unscored.any() and (found.warning == Warned.NOTHING).any():
-        row = found.rows[np.flatnonzero(unscored.ravel())[0]]
-        first = ", ".join(f"{a.name} {i}" for a, i in zip(found.row_axes, row, strict=True))
-        warnings.warn(
-            f"{int(unscored.sum())} of {len(found)} fits have no held-out value, the first is "
-            f"{first}: their scores are NaN (folds that reach into padding or missing values)",
-            stacklevel=5,
-        )
 
 
 def plan(
@@ -167,95 +153,92 @@ def plan(
     axes, inputs = flatten_axes(axes), checks.as_they_are(fit, inputs)
     checks.check_axes(inputs, axes)
     chosen = rows_of(axes, rows)
-    inputs, axes = buckets.fill(inputs, axes)
-    outer = [axis for axis in axes if axis.outer]
-    first = jax.eval_shape(fit.prepare, outer_inputs(inputs, outer, chosen[0][: len(outer)]))
-    return plan_lanes(fit, first, axes, len(chosen), lanes, tuple(devices or jax.local_devices()))
+    task = make_task(fit, inputs, axes, chosen[0])
+    devices = tuple(devices or jax.local_devices())
+    return plan_lanes(fit, task.first, task.axes, len(chosen), lanes, devices)
 
 
-def _run(fit, engine, inputs, selects, outer, rows, results) -> None:
-    """Runs the rows that are not done, one group of outer indices after the other."""
-    count = len(outer)
-    order = np.lexsort(rows[:, :count].T[::-1]) if outer else np.arange(len(rows))
-    order = order[~results.done[order]]
-    selects, lanes, pace = engine.place(selects), engine.blank(), Pace(fit, engine.lanes)
-    for indices, members in groups_of(rows[order][:, :count], order):
-        own = engine.place(fit.prepare(outer_inputs(inputs, outer, indices)))
-        lanes = _run_group(engine, own, selects, rows, members, results, pace, lanes)
+class _Here:
+    """Rows run by this process, on devices of its own.
 
+    Attributes:
+      lanes: on each device, of which there are `devices`, of a `kind`.
+      width: fits side by side on all of them.
+      result: shapes of one fit's `Result`.
+    """
 
-def _run_group(
-    engine: Engine,
-    inputs: Inputs,
-    selects: Any,
-    rows: np.ndarray,
-    members: np.ndarray,
-    results: Results,
-    pace: Pace,
-    lanes: Lanes,
-) -> Lanes:
-    """Runs the rows `members`, which share their outer indices, in `lanes` that are free."""
-    held = np.full(engine.lanes, -1)  # which row each lane works on
-    order = _lane_order(engine.lanes, results.devices)
-    waiting = list(members[::-1])
-    indices = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1])).astype(np.int32)
-    while waiting or (held >= 0).any():
+    def __init__(self, task: Task, fits: int, lanes: int | str, devices: Sequence[Device]):
         begun = time.perf_counter()
-        fresh = np.zeros(engine.lanes, bool)
-        for lane in order[held[order] < 0][: len(waiting)]:
-            held[lane], fresh[lane] = waiting.pop(), True
-            indices[lane] = rows[held[lane]]
-        if fresh.any():
-            lanes = engine.start(inputs, selects, indices, fresh, held >= 0, lanes)
-            jax.block_until_ready(lanes.active)
-        starting = time.perf_counter() - begun
-        pending = 0  # lanes whose fit has ended
-        while True:
-            begun, before = time.perf_counter(), pending
-            lanes, running, taken = engine.advance(inputs, lanes, np.int32(pace.steps))
-            running, taken = jax.device_get((running, taken))
-            ended = (held >= 0) & ~running
-            pending = int(ended.sum())
-            seconds = time.perf_counter() - begun
-            pace.stepped(int(taken.max()), seconds, (before + pending) / 2)
-            results.lane_steps += int(taken.sum()) * (engine.lanes // results.devices)
-            results.show(pending)
-            if (pending and pace.refill_pays) or not running.any():
-                break
-        begun = time.perf_counter()
-        found = jax.device_get(results.kept(engine.finish(inputs, lanes)))
-        results.add(held[ended], jax.tree.map(lambda a, e=ended: np.asarray(a)[e], found))
-        took = starting + time.perf_counter() - begun
-        pace.refilled(np.asarray(found.steps)[ended], took)
-        held[ended] = -1
-    return lanes
+        self.lanes = processes.agreed(choose_lanes(task, fits, lanes, devices))
+        self.compile_seconds = time.perf_counter() - begun if lanes == "auto" else 0.0
+        self.task, self._on = task, devices
+        self.devices, self.kind = len(devices), jax.local_devices()[0].device_kind
+        self._engine = self._built(self.lanes)
+        self.width, self.result = self._engine.lanes, self._engine.result
+
+    def _built(self, lanes: int) -> Engine:
+        task = self.task
+        engine, built = get_engine(
+            task.fit, task.first, task.selects, len(task.axes), lanes, self._on
+        )
+        self.compile_seconds += engine.compile_seconds if built else 0.0
+        available = available_bytes(self._on[0])
+        if engine.temporary_bytes > available:
+            raise MemoryError(
+                f"{lanes} lanes need {engine.temporary_bytes / 1e9:.2f} GB on each device and "
+                f"{available / 1e9:.2f} GB are free: fewer lanes, make_fit(batch=...) or fewer "
+                "samples"
+            )
+        return engine
+
+    def run(self, rows: np.ndarray, order: np.ndarray, results: Results) -> None:
+        """Runs the rows of these numbers."""
+        try:
+            return _run(self.task, self._engine, rows, order, results)
+        except jax.errors.JaxRuntimeError as error:
+            if self.lanes == 1 or "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+        before, self.lanes = self.lanes, whole_vectors(self.lanes // 2)  # what was held is free now
+        warnings.warn(
+            f"{before} lanes on a device ran out of memory: fits that have not ended start anew in "
+            f"{self.lanes}, and agree to rounding with what they would have been",
+            stacklevel=4,
+        )
+        self._engine = self._built(self.lanes)
+        self.width = self._engine.lanes
+        _run(self.task, self._engine, rows, order[~results.done[order]], results)
+
+    def close(self) -> None:
+        pass
 
 
-def _assemble(fit, results, axes, rows, product, engine, begun, compile_seconds) -> Fits:
-    shape = tuple(axis.size for axis in axes) if product else (len(rows),)
-    leaves = [leaf.reshape((*shape, *leaf.shape[1:])) for leaf in results.leaves]
-    found = jax.tree.unflatten(results.structure, leaves)
-    moved = float((found.steps.ravel()[~results.resumed] + 1).sum())
-    return Fits(
-        axes=tuple(axes) if product else (Axis("row", len(rows), unchanged),),
-        params=found.params,
-        status=found.status,
-        warning=found.warning,
-        steps=found.steps,
-        loss=found.loss,
-        gradient_norm=found.gradient_norm,
-        scores=found.scores,
-        rows=rows,
-        row_axes=tuple(axes),
-        lanes=engine.lanes,
-        compile_seconds=compile_seconds,
-        run_seconds=time.perf_counter() - begun - compile_seconds,
-        useful=min(1.0, moved / results.lane_steps) if results.lane_steps else math.nan,
-        fit=fit,
-        y_origin=found.y_origin,
-    )
+def _greet(folder: str, fits: int, lanes: int | str) -> Greeting:
+    """On a worker: the lanes of its plan."""
+    task, devices = arrived(folder, _unpacked), jax.local_devices()
+    return Greeting(choose_lanes(task, fits, lanes, devices), len(devices), devices[0].device_kind)
 
 
-def _lane_order(lanes: int, devices: int) -> np.ndarray:
-    """Lanes in the order they are filled: one on each device in turn."""
-    return np.arange(lanes).reshape(devices, -1).T.ravel()
+def _work(folder: str, rows: np.ndarray, lanes: int, keep: str) -> Block:
+    """On a worker: the results of these rows."""
+    with compat.own_settings():
+        task = arrived(folder, _unpacked)
+        here = _Here(task, len(rows), lanes, tuple(jax.local_devices()))
+        results = Results(here.result, len(rows), here.devices, keep == "all", False)
+        here.run(rows, in_order(rows, len(task.outer)), results)
+    return Block(results.leaves, results.lane_steps, here.lanes, here.kind, here.compile_seconds)
+
+
+def _unpacked(given: tuple) -> Task:
+    return make_task(*given)
+
+
+def _run(task: Task, engine: Engine, rows: np.ndarray, order: np.ndarray, results: Results) -> None:
+    """Runs the rows of these numbers, one group of outer indices after the other."""
+    count = len(task.outer)
+    selects, lanes = engine.place(task.selects), engine.blank()
+    pace = Pace(task.fit, engine.lanes)
+    for indices, members in groups_of(rows[order, :count], order):
+        chosen = task.fit.prepare(outer_inputs(task.inputs, task.outer, indices))
+        lanes = _run_group(
+            engine, engine.place(chosen), selects, rows, members, results, pace, lanes
+        )

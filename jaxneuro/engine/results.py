@@ -9,6 +9,7 @@ import weakref
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.engine.progress import Progress
@@ -63,6 +64,18 @@ class Results:
         if time.monotonic() - self.written > _CHUNK_SECONDS:
             self._write()
 
+    def lose(self, fits: np.ndarray) -> None:
+        """Nothing is known of these fits; they are not written, and run again on resuming."""
+        for leaf in self.leaves:
+            if jnp.issubdtype(leaf.dtype, jnp.floating):
+                leaf[fits] = np.nan
+        jax.tree.unflatten(self.structure, self.leaves).status[fits] = Status.LOST
+
+    def only(self, fits: np.ndarray) -> None:
+        """Keeps these fits alone, after the last call of `flush`."""
+        self.leaves = [leaf[fits] for leaf in self.leaves]
+        self.done, self.resumed = self.done[fits], self.resumed[fits]
+
     def flush(self) -> None:
         """Writes what waits and lets go of the store: the last call, however the run ended."""
         try:
@@ -74,11 +87,12 @@ class Results:
                 self.store.close()
 
     def _write(self) -> None:
-        fits = np.flatnonzero(self.done & ~self.stored)
-        if self.store is not None and fits.size:
-            parts = {n: a[fits] for n, a in zip(self.names, self.leaves, strict=True)}
-            self.store.append({"fit": fits, **parts})
-            self.stored[fits] = True
+        if self.store is not None:
+            fits = np.flatnonzero(self.done & ~self.stored)
+            if fits.size:
+                parts = {n: a[fits] for n, a in zip(self.names, self.leaves, strict=True)}
+                self.store.append({"fit": fits, **parts})
+                self.stored[fits] = True
         self.written = time.monotonic()
 
     def show(self, pending: int) -> None:

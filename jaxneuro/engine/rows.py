@@ -48,8 +48,8 @@ def _on_device(axis: Axis) -> Axis:
 def rows_of(axes: Sequence[Axis], rows) -> np.ndarray:
     sizes = [axis.size for axis in axes]
     if rows is None:
-        grid = np.indices(sizes).reshape(len(sizes), math.prod(sizes))
-        return np.ascontiguousarray(grid.T, dtype=np.int32)
+        grid = np.indices(sizes, np.int32).reshape(len(sizes), math.prod(sizes))
+        return np.ascontiguousarray(grid.T)
     rows = np.asarray(rows)
     if rows.ndim != 2 or rows.shape[1] != len(axes) or rows.dtype.kind not in "iu":
         names = [axis.name for axis in axes]
@@ -63,6 +63,11 @@ def rows_of(axes: Sequence[Axis], rows) -> np.ndarray:
             raise ValueError(f"rows: fit {wrong[0]} has index {column[wrong[0]]} on axis "
                              f"{axis.name!r}, which has {axis.size}")  # fmt: skip
     return rows.astype(np.int32)
+
+
+def in_order(rows: np.ndarray, outer: int) -> np.ndarray:
+    """The rows' numbers, those together that share the indices of so many outer axes."""
+    return np.lexsort(rows[:, :outer].T[::-1]) if outer else np.arange(len(rows), dtype=np.int32)
 
 
 def groups_of(outer: np.ndarray, order: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -79,7 +84,7 @@ def outer_inputs(inputs: Inputs, outer: Sequence[Axis], indices: np.ndarray) -> 
     return inputs
 
 
-def run_facts(fit, inputs, axes, rows, lanes, keep) -> dict:
+def run_facts(fit, inputs, axes, rows, lanes, keep, kind) -> dict:
     """What must be the same for a run to be resumed to the same bits."""
     own = inputs._replace(key=jax.random.key_data(inputs.key))
     selects = jax.tree.leaves([a.select for a in axes])
@@ -90,7 +95,7 @@ def run_facts(fit, inputs, axes, rows, lanes, keep) -> dict:
     return {
         "jaxneuro": version,
         "jax": jax.__version__,
-        "device": jax.local_devices()[0].device_kind,
+        "device": kind,
         "axes": [[axis.name, axis.size] for axis in axes],
         "inputs": fingerprint([np.asarray(a) for a in jax.tree.leaves(own)]),
         "selects": fingerprint([np.asarray(a) for a in selects]),

@@ -64,8 +64,10 @@ def search(
         depend on how many samples there are. See `condense`, whose conditions it has; no axis may
         pick samples, and scores must be made of second moments (errors, R², correlation).
       out: a folder as for `fit_many`, of two: `search` and `refit`.
-      options: handed to `fit_many` (key, lanes, devices, progress).
+      options: handed to `fit_many` (key, lanes, devices, executor, progress).
     """
+    if not options.get("gather", True):
+        raise ValueError("search: gather is False, and who chooses must see all scores")
     axes, grid = flatten_axes(axes), tuple(flatten_axes(grid))
     score = _score_name(fit, score)
     outer, inner, samples = splits.train.shape
@@ -106,7 +108,8 @@ def search(
         _tell_edges(selection)
         if options.get("lanes", "auto") == "auto" and not fit.stop.fixed:
             devices = len(options.get("devices") or jax.local_devices())
-            options["lanes"] = searched.lanes // devices
+            away = options.get("executor") is not None  # then they are those on each device
+            options["lanes"] = searched.lanes if away else searched.lanes // devices
     place = np.indices((*lead, *repeats, outer))
     refit = place[-1] * (inner + 1) + inner
     for position in range(len(lead), len(lead) + len(repeats)):

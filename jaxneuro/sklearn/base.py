@@ -23,7 +23,7 @@ from jaxneuro.sklearn.choosing import Problem, fit_all
 from jaxneuro.sklearn.versions import Tagged
 from jaxneuro.types import Axis, Status
 
-LOST = ("diverged", "bad_data")
+LOST = ("diverged", "bad_data", "lost")
 
 
 class FitEstimator(Tagged):

@@ -1,0 +1,65 @@
+"""What rows are rows of, as the engine takes it; and how many lanes it should have."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxneuro.engine import buckets, stages
+from jaxneuro.engine.lane import make_lane, selects_of
+from jaxneuro.engine.planner import plan_lanes, whole_vectors
+from jaxneuro.engine.rows import outer_inputs
+from jaxneuro.fit import Fit
+from jaxneuro.types import Axis, Device, Inputs
+
+_FEW = 4  # fits on a device that are not worth a plan
+
+
+class Task(NamedTuple):
+    """A fit, its inputs and its axes.
+
+    Attributes:
+      inputs, axes: padded to a size that others share.
+      outer: those axes whose indices are run in turn.
+      selects: of the inner axes.
+      first: shapes of the prepared inputs of one outer index.
+    """
+
+    fit: Fit
+    inputs: Inputs
+    axes: list[Axis]
+    outer: list[Axis]
+    selects: tuple
+    first: Any
+
+    @property
+    def result(self) -> Any:
+        """Shapes of one fit's `Result`."""
+        width = len(self.axes)
+        lane = make_lane(self.fit, self.first, self.selects, width)
+        return stages.shapes(lane, self.first, self.selects, width)[2]
+
+
+def make_task(fit: Fit, inputs: Inputs, axes: list[Axis], row: np.ndarray) -> Task:
+    """Of the inputs and axes as given; any `row` of theirs tells the shapes."""
+    inputs, axes = buckets.fill(inputs, axes)
+    outer = [axis for axis in axes if axis.outer]
+    first = jax.eval_shape(fit.prepare, outer_inputs(inputs, outer, row[: len(outer)]))
+    selects = selects_of([axis for axis in axes if not axis.outer])
+    return Task(fit, inputs, axes, outer, selects, first)
+
+
+def choose_lanes(task: Task, fits: int, lanes: int | str, devices: Sequence[Device]) -> int:
+    """Lanes on each device: those given, in whole vectors, or planned."""
+    if lanes == "auto" and fits <= _FEW * len(devices):
+        lanes = -(-fits // len(devices))  # planning would take longer than it saves
+    if lanes == "auto":
+        lanes = plan_lanes(task.fit, task.first, task.axes, fits, lanes, devices, exact=False).lanes
+    return whole_vectors(check_lanes(lanes))
+
+
+def check_lanes(lanes: int | str) -> int:
+    if not isinstance(lanes, int | np.integer) or lanes < 1:
+        raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
+    return int(lanes)
