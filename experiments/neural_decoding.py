@@ -18,6 +18,7 @@ from experiments.runs import (
 )
 from experiments.sure import judge
 from jaxneuro import axes, data, decoding, metrics, protocol, splits
+from jaxneuro.adapters.read import Picks
 from jaxneuro.data import Dataset
 from jaxneuro.decoding.contender import Contender, View, of_search
 from jaxneuro.decoding.contenders import cascade, kalman_filter, recurrent, suited
@@ -30,7 +31,7 @@ OWN_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # around what our own recordin
 
 
 @dataclass
-class Options:
+class Options(Picks):
     """Decode movement or categories from neural signals and write a report.
 
     Default: human ECoG and subthalamic field potentials -> grip force, 19 seconds, three contiguous
@@ -44,7 +45,8 @@ class Options:
     data: str = "ecog-grip"
     """"ecog-grip", "m1-reach" or "hippocampus" (these two need --path), or a FILE.npz with x
     (sample, *feature) and y (sample, output), or (sample,) strings or whole numbers, which are
-    categories; and if you like groups, test, dt."""
+    categories; and if you like groups, test, dt; or .nwb, .mat, .csv, MNE's -epo.fif, or a folder
+    of Kilosort or suite2p."""
     path: Path | None = None
     """File of the m1-reach recording, or folder of one track of the hippocampus."""
     out: Path = Path("results/neural_decoding")
@@ -78,15 +80,16 @@ def _main(options: Options, part: Part) -> dict[str, Any]:
             raise ValueError("--data m1-reach needs --path, the file of the recording")
         given, lags = movements.m1_reach(options.path), (9,)
         strengths = OWN_STRENGTHS
-    elif options.data.endswith(".npz"):
-        given, lags = data.dataset_from_npz(options.data, "decoding"), None
+    elif options.is_file(options.data):
+        file = options.npz(options.data, options.out)
+        given, lags = data.dataset_from_npz(file, "decoding"), None
         strengths = STRENGTHS
         part.notes.extend(given.notes)
         if given.categories:
-            command = f"{COMMAND} --data {options.data} --seed {options.seed}"
+            command = f"{COMMAND} --data {options.data} --seed {options.seed}{options.told()}"
             return classify(options, part, given, "neural_decoding", command)
     else:
-        raise ValueError(f"--data {options.data}: not ecog-grip, m1-reach, hippocampus or .npz")
+        raise ValueError(f"--data {options.data}: not ecog-grip, m1-reach, hippocampus or a file")
     lags = lags_of(given, part) if lags is None else lags
     series = given.dt is not None
     nested = protocol(
@@ -185,7 +188,7 @@ def _run(
         score_name="held-out R², mean over outputs",
         baseline=mean_defined(constant, "output", part),
         models=models,
-        command=f"{COMMAND} --data {options.data} --seed {options.seed}",
+        command=f"{COMMAND} --data {options.data} --seed {options.seed}{options.told()}",
     )
 
 
@@ -210,11 +213,14 @@ def _over_time(
     if "Kalman filter" in known:
         few = {"noise": [0.3, 1.0, 3.0], "lag": [0]} if options.quick else {}
         made["Kalman filter"] = kalman_filter(**few)
+        if options.data == "m1-reach" and options.path is not None:
+            state = movements.m1_state(options.path)
+            made["Kalman filter, position and acceleration too"] = kalman_filter(state=state, **few)
     found = {name: decoder(recording) for name, decoder in made.items()}
     own = options.data == "m1-reach"  # has its network at any price, and a second of the past
     if max(lags) and ("GRU" in known or own):
         small = recurrent(16, 30, dropout=0.0)
-        large = recurrent(128, 1200, dropout=0.3, seeds=3) if own else recurrent()
+        large = recurrent(128, 1200, dropout=0.4, readin=20, seeds=3) if own else recurrent()
         wide = replace(recording, past=past_of(given.x, 19)) if own else recording
         found["GRU"] = small(recording) if options.quick else large(wide)
     part.notes += [note for note in notes if note.split(" was")[0] not in {"MLP", *found}]

@@ -15,12 +15,13 @@ from experiments import (
     resting_state,
 )
 from experiments.runs import Part, command_line, finish, held_out, told
+from jaxneuro.adapters.read import Picks
 
 _BY_PATH = {"mouse-v1": mouse_v1.run, "place-cell": place_cell.run}
 
 
 @dataclass
-class Options:
+class Options(Picks):
     """Predict neurons' activity from a stimulus, every neuron at once, and write a report.
 
     Default: grasshopper auditory receptors (six models), a simulated V1 population of 1 000
@@ -33,7 +34,7 @@ class Options:
     data: str = "all"
     """"all", "grasshopper", "v1-simulation", "resting-state", "mouse-v1" or "place-cell" (these two
     need --path), or a FILE.npz with x (sample, *feature) and y (sample, neuron), and if you like
-    groups, test, dt."""
+    groups, test, dt; or .nwb, .mat, .csv, or a folder of Kilosort or suite2p."""
     path: Path | None = None
     """Folder of the mouse V1 recordings, or of the place cell's."""
     out: Path = Path("results/neuron_activity")
@@ -47,17 +48,19 @@ class Options:
 def main(options: Options) -> dict[str, Any]:
     """Runs the experiment and returns its summary."""
     command = f"python -m experiments.neuron_activity --data {options.data} --seed {options.seed}"
+    command += options.told()
     common = {"job": "neuron_activity", "command": command, "out": options.out}
     if options.data in _BY_PATH:
         if options.path is None:
             raise ValueError(f"--data {options.data} needs --path, the folder of the recordings")
         return _BY_PATH[options.data](options.path, options.seed, options.quick, common)
-    if options.data.endswith(".npz"):
-        return population.run(options.data, options.seed, options.quick, common)
-
     wanted = ("grasshopper", "v1-simulation", "resting-state")
     if options.data not in ("all", *wanted):
-        raise ValueError(f"--data {options.data}: not one of {('all', *wanted, *_BY_PATH)} or .npz")
+        if options.is_file(options.data):
+            file = options.npz(options.data, options.out)
+            return population.run(file, options.seed, options.quick, common, options.data)
+        raise ValueError(f"--data {options.data}: not one of {('all', *wanted, *_BY_PATH)} or a "
+                         "file")  # fmt: skip
     chosen = wanted if options.data == "all" else (options.data,)
     part, found = Part(), {}
     with told(part.notes):

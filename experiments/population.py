@@ -13,14 +13,18 @@ from jaxneuro.encoding.neurons_page import pictures, tables
 OWN = "each neuron's own"
 
 
-def run(file: str, seed: int, quick: bool, common: dict[str, Any]) -> dict[str, Any]:
+def run(
+    file: str, seed: int, quick: bool, common: dict[str, Any], source: str | None = None
+) -> dict[str, Any]:
     """Fits every neuron with each model; the score is the mean over neurons of the correlation."""
     part = Part()
     with told(part.notes):
-        return _run(part, file, seed, quick, common)
+        return _run(part, file, seed, quick, common, source or file)
 
 
-def _run(part: Part, file: str, seed: int, quick: bool, common: dict[str, Any]) -> dict[str, Any]:
+def _run(
+    part: Part, file: str, seed: int, quick: bool, common: dict[str, Any], source: str
+) -> dict[str, Any]:
     given = data.dataset_from_npz(file, "activity")
     part.notes.extend(given.notes)
     found = encoding.fit_neurons(
@@ -74,7 +78,7 @@ def _run(part: Part, file: str, seed: int, quick: bool, common: dict[str, Any]) 
         lead="Every neuron's response predicted from x; strengths, how much of the past of a "
         "time series is seen, and the model chosen for each neuron on inner folds, scored once on "
         "the held-out part.",
-        data=file,
+        data=source,
         model=OWN,
         score=models[OWN],
         score_name="held-out correlation, mean over neurons",

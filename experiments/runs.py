@@ -217,7 +217,7 @@ def command_line(options: type[T], run: Callable[[T], Any], argv: Sequence[str] 
     except KeyboardInterrupt as stopped:
         print(f"\n{str(stopped) or 'stopped'}", file=sys.stderr)
         raise SystemExit(130) from None
-    except (ValueError, FileNotFoundError, RuntimeError) as error:
+    except (ValueError, FileNotFoundError, ImportError, RuntimeError) as error:
         if type(error) is RuntimeError:
             raise
         print(f"error: {error}", file=sys.stderr)

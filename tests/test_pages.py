@@ -1,4 +1,4 @@
-"""The code of the pages in `docs` runs as it stands there."""
+"""The code of the pages in `docs` runs as it stands there; blocks of "py" are only shown."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,8 @@ PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
 def test_a_pages_code_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
-    assert blocks
+    if not blocks:
+        pytest.skip("a page without code to run")
     scope: dict = {}
     for block in blocks:
         exec(block, scope)

@@ -10,6 +10,7 @@ from jaxneuro.adapters.mne import EpochArrays, from_mne_epochs, from_mne_raw
 from jaxneuro.adapters.named import Named, from_pandas, from_xarray
 from jaxneuro.adapters.nwb import nwb_contents, nwb_series, nwb_table, nwb_units
 from jaxneuro.adapters.pynapple import Binned, from_pynapple, to_pynapple
+from jaxneuro.adapters.read import read
 from jaxneuro.adapters.signals import Signals
 from jaxneuro.adapters.suite2p import read_suite2p
 
@@ -27,6 +28,7 @@ __all__ = [
     "nwb_series",
     "nwb_table",
     "nwb_units",
+    "read",
     "read_kilosort",
     "read_mat73",
     "read_suite2p",
