@@ -22,6 +22,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
@@ -47,8 +48,12 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 
-suppress_warnings = ["ref.python"]  # "sample" in a docstring is an axis, not a name to be linked
+# "sample" in a docstring is an axis, not a name to be linked; and docstrings are not docutils' own
+# markup. What Markdown pages say wrong is an error.
+suppress_warnings = ["ref.python", "docutils"]
 
+_SECTIONS = ("Args:", "Attributes:", "Returns:", "Raises:", "Yields:")
+_homes = {}
 _FIELD = type(namedtuple("_Two", "first second").first)  # pyright: ignore
 _NOTEBOOK = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
 
@@ -61,19 +66,36 @@ def run_code(app, docname, source):
 
 
 def plain_text(app, what, name, obj, options, lines):
-    """Docstrings are prose with shapes such as (*axes, sample): a star or a bar is itself."""
+    """Docstrings are prose with shapes such as (*axes, sample): a star or a bar is itself, and what
+    is indented below a colon keeps its lines."""
     del app, what, name, obj, options
-    for i, line in enumerate(lines):
+    made, listed = [], None
+    for line in lines:
+        depth = len(line) - len(line.lstrip())
         parts = re.split(r"(`[^`]*`)", line)
         parts[::2] = [re.sub(r"([*|\\])|(?<=\w)(_)(?!\w)", r"\\\1\2", part) for part in parts[::2]]
-        lines[i] = "".join(parts)
+        text = "".join(parts)
+        if listed is None and made and line.strip():
+            before = made[-1].rstrip()
+            inside = depth > len(made[-1]) - len(made[-1].lstrip()) and before.endswith(":")
+            if inside and before.strip() not in _SECTIONS:
+                listed = depth
+                made.append("")
+        if listed is not None and (depth < listed or not line.strip()):
+            made.append("")
+            listed = None
+        made.append(text if listed is None else " " * (listed - 2) + "| " + text.strip())
+    lines[:] = made
 
 
 def skip_fields(app, what, name, obj, skip, options):
-    """Fields of a NamedTuple stand in its docstring; scikit-learn's requests are its own."""
-    del app, what, options
+    """Fields of a NamedTuple stand in its docstring; scikit-learn's requests are its own; and a
+    class that several modules show has one page."""
+    del what, options
     routing = re.fullmatch(r"set_\w+_request|get_metadata_routing", name)
-    return True if routing or isinstance(obj, _FIELD) else skip
+    page = app.env.temp_data.get("docname")
+    elsewhere = isinstance(obj, type) and page and _homes.setdefault(obj, page) != page
+    return True if routing or elsewhere or isinstance(obj, _FIELD) else skip
 
 
 def setup(app):

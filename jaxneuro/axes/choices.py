@@ -30,6 +30,9 @@ def targets(
       features: (fit, feature) 1 = in, 0 = left out, over the flattened features: each target's own,
         as `features.couplings` gives them. Folded into the first layer, so that `x` stays shared;
         an axis of `ablations` leaves out more.
+
+    >>> targets(3).size, targets([0, 2]).labels
+    (3, (0, 2))
     """
     if isinstance(columns, int | np.integer):
         size = positive(name, columns)
@@ -47,7 +50,11 @@ def targets(
 
 
 def grid(**values: Sequence[float]) -> tuple[Axis, ...]:
-    """An axis for each hyper-parameter: `grid(l2=[0.01, 0.1], learning_rate=[0.1, 1])`."""
+    """An axis for each hyper-parameter: `grid(l2=[0.01, 0.1], learning_rate=[0.1, 1])`.
+
+    >>> [(axis.name, axis.labels) for axis in grid(l2=[0.01, 0.1], learning_rate=[1])]
+    [('l2', (0.01, 0.1)), ('learning_rate', (1.0,))]
+    """
     made = []
     for name, points in values.items():
         points = np.asarray(points)
@@ -77,6 +84,9 @@ def ablations(kept, labels: Sequence | None = None, name: str = "features") -> A
     Args:
       kept: (set, feature) 1 = in, 0 = left out, over the flattened features.
       labels: names of the sets.
+
+    >>> ablations([[1, 1, 0], [0, 0, 1]], labels=["motion", "speed"]).labels
+    ('motion', 'speed')
     """
     kept = _kept(name, kept)
     select = Partial(_take_features, kept)

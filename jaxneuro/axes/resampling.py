@@ -23,6 +23,9 @@ def permutations(size: int, seed: int = 0, groups=None, name: str = "permutation
       seed: of the orders.
       groups: (sample,) labels; samples change places within their group only (exchangeability
         blocks: runs, subjects). Samples never used (weight 0) stay where they are.
+
+    >>> permutations(99).size  # the order as observed, then 99
+    100
     """
     select = Partial(_permute, make_key(seed), _group_numbers(groups))
     return Axis(name, 1 + positive(name, size), select, tuple(range(1 + size)), pad=_pad_groups)

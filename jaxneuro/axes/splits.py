@@ -39,6 +39,11 @@ def folds(
 
     Raises:
       ValueError: names the fold that has no train or no test sample, or samples in both.
+
+    >>> folds(splits.blocks(6, 3)).size
+    3
+    >>> folds([([0, 1], [2]), ([2], [0])], samples=3).size
+    2
     """
     if test is None and not hasattr(train, "train"):
         train = _splits(name, train, samples, y, groups)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from importlib.util import find_spec
 from typing import Any
 
 _SECONDS = 10.0  # between two lines, where there is no terminal to draw a bar in
@@ -19,8 +20,10 @@ class Progress:
 
     def __init__(self, fits: int, done: int, shown: bool | None):
         self.fits, self.before = fits, done
-        self.drawn = _has_screen()
-        self.shown = self.drawn if shown is None else shown
+        notebook = _is_notebook()
+        # Without ipywidgets a bar in a notebook is a warning and no bar.
+        self.drawn = sys.stderr.isatty() or (notebook and find_spec("ipywidgets") is not None)
+        self.shown = (self.drawn or notebook) if shown is None else shown
         self.begun = self.told = time.monotonic()
         self.bar: Any = None
 
@@ -59,9 +62,7 @@ class Progress:
             self.bar.update(self.task, completed=done, description=self._line(now, done, diverged))
 
 
-def _has_screen() -> bool:
-    if sys.stderr.isatty():
-        return True
+def _is_notebook() -> bool:
     shell = sys.modules.get("IPython")
     ipython = shell.get_ipython() if shell is not None else None
     return type(ipython).__name__ == "ZMQInteractiveShell"

@@ -73,6 +73,9 @@ def time_bins(dt: float, epochs: Any) -> Bins:
 
     Raises:
       ValueError: names the argument, and the epoch that is shorter than a bin.
+
+    >>> time_bins(0.5, [(0, 1), (3, 4.2)]).starts.tolist()
+    [0.0, 0.5, 3.0, 3.5]
     """
     dt = checks.positive("time_bins", "dt", dt)
     if hasattr(epochs, "start") and hasattr(epochs, "end"):  # an IntervalSet
@@ -107,6 +110,9 @@ def bin_spikes(times: Any, bins: Bins) -> NDArray[np.float32]:
 
     Raises:
       ValueError: NaN, infinite, or no times at all; it names the unit.
+
+    >>> bin_spikes([0.1, 0.2, 3.6], time_bins(0.5, [(0, 1), (3, 4)])).tolist()
+    [2.0, 0.0, 0.0, 1.0]
     """
     units = _units(times)
     if units is None:

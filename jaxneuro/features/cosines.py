@@ -60,6 +60,9 @@ def raised_cosine(
 
     Raises:
       ValueError: names the argument.
+
+    >>> raised_cosine(3, bounds=(0, 1)).evaluate([0, 0.25, 1]).round(2).tolist()
+    [[1.0, 0.5, 0.0], [0.85, 0.85, 0.15], [0.0, 0.5, 1.0]]
     """
     where = "raised_cosine"
     wide = checks.positive(where, "width", width)

@@ -17,6 +17,9 @@ def since_start(trials: ArrayLike) -> NDArray[np.intp]:
 
     Raises:
       ValueError: another shape, or missing labels.
+
+    >>> since_start(["a", "a", "b"]).tolist()
+    [0, 1, 0]
     """
     labels = np.asarray(trials)
     if labels.ndim != 1:

@@ -27,6 +27,9 @@ def lags(
     Raises:
       ValueError: `count` or `first` out of range, another shape, no real numbers, or missing
         values in `trials`.
+
+    >>> lags([1, 2, 3], 2)[:, :, 0].tolist()  # present, one before
+    [[1.0, 0.0], [2.0, 1.0], [3.0, 2.0]]
     """
     x = np.asarray(x)
     if x.dtype.kind not in "biuf":

@@ -28,6 +28,9 @@ def spike_counts(
     Raises:
       ValueError: a spike outside the bins, NaN or infinite, or what is no times at all; it names
         the unit. Or a `dt` or `samples` that is not positive.
+
+    >>> spike_counts({"a": [0.1, 0.2], "b": [0.9]}, dt=0.5, samples=2).tolist()
+    [[2.0, 0.0], [0.0, 1.0]]
     """
     width = np.asarray(dt)
     if width.shape != () or width.dtype.kind not in "iuf" or not 0 < width < np.inf:

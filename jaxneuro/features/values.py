@@ -19,7 +19,11 @@ def with_squares(x: ArrayLike, fitted: ArrayLike | None = None) -> NDArray[np.fl
 
 
 def bin_means(x: ArrayLike, size: int) -> NDArray[np.float32]:
-    """Means of `size` successive samples: (time, *) -> (time // size, *)."""
+    """Means of `size` successive samples: (time, *) -> (time // size, *).
+
+    >>> bin_means([1, 3, 5, 7, 9], 2).tolist()
+    [2.0, 6.0]
+    """
     x = np.asarray(x, np.float64)
     whole = len(x) // size * size
     return x[:whole].reshape(-1, size, *x.shape[1:]).mean(axis=1).astype(np.float32)

@@ -115,6 +115,15 @@ def make_fit(
       ValueError: for stopping rules or models that cannot go together.
       TypeError: an argument of another kind; or at tracing, where a non-smooth penalty meets an
         optimizer without proximal step.
+
+    >>> import jaxneuro as jn
+    >>> import numpy as np
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> fit = make_fit(jn.models.linear(), jn.losses.squared_error, jn.optimizers.lbfgs())
+    >>> inputs = jn.make_inputs(x, 2 * x + [1, 3])  # y is (time, neuron)
+    >>> fits = jn.fit_many(fit, inputs, [jn.axes.targets(2)])
+    >>> fits.params["readout"]["bias"].ravel().round(3).tolist()
+    [1.0, 3.0]
     """
     recipe = make_recipe(
         model, loss, optimizer, penalty, stop, scores, standardise, precondition, relative, batch

@@ -26,6 +26,9 @@ def auc(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Arra
     Returns:
       Scalar or (output,), within [0, 1]; 0.5 is chance. NaN where only one class is scored, or
       where a scored `y` is neither 0 nor 1 or its score is NaN.
+
+    >>> float(auc([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.8]))
+    0.75
     """
 
     def one(y: Array, score: Array, weight: Array) -> Array:

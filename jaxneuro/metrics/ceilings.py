@@ -71,6 +71,10 @@ def ceilings(y: ArrayLike, weight: ArrayLike | None = None) -> Ceilings:
 
     Raises:
       ValueError: another shape, a single repeat, or infinite values.
+
+    >>> signal = np.array([0.0, 1, 2, 3])[:, None, None]  # (condition, repeat, target)
+    >>> ceilings(signal + [[[0.0], [0.0]]]).explainable_variance.tolist()
+    [1.0]
     """
     return Ceilings(*by_block(_ceilings, y, weight))
 

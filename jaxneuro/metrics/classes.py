@@ -44,6 +44,10 @@ def balanced_accuracy(
 
     Returns:
       Scalar within [0, 1]; NaN as for `accuracy`.
+
+    >>> scores = jnp.array([[0.9, 0.1]] * 4)  # of two classes: the first, always
+    >>> float(balanced_accuracy([0, 0, 0, 1], scores))
+    0.5
     """
     counts = confusion_matrix(y, prediction, weight)
     occurring = counts.sum(1)
@@ -64,6 +68,10 @@ def confusion_matrix(y: ArrayLike, prediction: ArrayLike, weight: ArrayLike | No
     Returns:
       (class, class): rows are true, columns predicted. Zeros where nothing is scored; NaN where a
       scored label is no class or a scored prediction holds NaN.
+
+    >>> scores = jnp.array([[2.0, 1.0], [1.0, 2.0], [0.0, 1.0]])
+    >>> confusion_matrix([0, 0, 1], scores).tolist()
+    [[1.0, 1.0], [0.0, 1.0]]
     """
     label, guess, weight = _classified(y, prediction, weight)
     classes = jnp.shape(prediction)[1]

@@ -77,6 +77,10 @@ def bits_per_spike(y: ArrayLike, rate: ArrayLike, weight: ArrayLike | None = Non
     Returns:
       Scalar or (output,), bits per spike. -inf where a spike falls on a rate of 0; NaN where no
       spike is scored, or where a scored count or rate is negative.
+
+    >>> y = [0.0, 2.0, 0.0, 2.0]
+    >>> round(float(bits_per_spike(y, y)), 3)  # beside the mean rate, 1
+    1.0
     """
 
     def one(y: Array, rate: Array, weight: Array) -> Array:

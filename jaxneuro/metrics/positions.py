@@ -22,6 +22,9 @@ def median_distance(y: ArrayLike, prediction: ArrayLike, weight: ArrayLike | Non
     Returns:
       Scalar in the unit of `y`: of all coordinates together. NaN where nothing is scored or a
       scored prediction is NaN.
+
+    >>> float(median_distance([[0.0, 0.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]]))
+    2.5
     """
     y, prediction = jnp.asarray(y), jnp.asarray(prediction)
     if y.shape != prediction.shape or y.ndim not in (1, 2):

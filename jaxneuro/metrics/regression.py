@@ -47,6 +47,9 @@ def correlation(y: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = 
     Returns:
       Scalar or (output,), within [-1, 1]. NaN where `y` is constant or nothing is scored; 0 where
       only the prediction is constant: such a model predicts nothing, and is scored so.
+
+    >>> round(float(correlation([1.0, 2.0, 3.0], [0.0, 10.0, 20.0])), 3)
+    1.0
     """
 
     def one(y: Array, prediction: Array, weight: Array) -> Array:
@@ -74,6 +77,9 @@ def mean_squared_error(
 
     Returns:
       Scalar or (output,), in the square of the unit of `y`. NaN where nothing is scored.
+
+    >>> float(mean_squared_error([1.0, 2.0], [1.0, 4.0]))
+    2.0
     """
 
     def one(y: Array, prediction: Array, weight: Array) -> Array:

@@ -24,6 +24,9 @@ def lasso(strength: str | float = "l1", where: Where = kernels) -> Penalty:
     Args:
       strength: λ, a number from 0 or the name of a hyper-parameter.
       where: `(path, leaf) -> bool`, which leaves; those named `bias` never are.
+
+    >>> float(lasso(0.5).value({"kernel": jnp.array([1.0, -2.0])}, {}))
+    1.5
     """
     kept = common("lasso", strength, where)
     return Penalty(Closed(_lasso, kept), Closed(_lasso_prox, kept))

@@ -17,6 +17,10 @@ def ridge(strength: str | float = "l2", where: Where = kernels) -> Penalty:
     Args:
       strength: λ, a number from 0 or the name of a hyper-parameter.
       where: `(path, leaf) -> bool`, which leaves; those named `bias` never are.
+
+    >>> params = {"kernel": jnp.array([1.0, 2.0]), "bias": jnp.ones(1)}
+    >>> float(ridge("l2").value(params, {"l2": 0.5}))
+    1.25
     """
     return Penalty(Closed(_ridge, common("ridge", strength, where)))
 
