@@ -1,10 +1,12 @@
 """Areas from the connections of other brains: no leak, nothing seen, probable, smooth."""
 
+import json
 import os
 
 import numpy as np
 import pytest
 
+from jaxneuro import data
 from jaxneuro.areas.fingerprints import connectome_fingerprints, fingerprints
 from jaxneuro.areas.parcellation import parcellate
 
@@ -263,3 +265,19 @@ def test_areas_of_a_mouse_left_out_from_their_connections_across():
     x = connectome_fingerprints(np.log1p(connectome[::4]), side == 0, side == 1, clusters=region)
     made = parcellate(x, region[side == 0], shrinkages=[0.3, 0.1], folds=2)
     assert made.accuracy.mean() > 0.5
+
+
+@pytest.mark.slow
+def test_the_command_prints_what_it_found(tmp_path, capsys):
+    from experiments import parcellation
+
+    try:
+        found = parcellation.main(["--quick", "--out", str(tmp_path)])
+    except data.DataUnavailable as reason:
+        pytest.skip(str(reason))
+    assert json.loads((tmp_path / "summary.json").read_text()) == found
+    assert "people" in capsys.readouterr().out
+    assert found["people"]["accuracy"] > found["people"]["correlations"] > 0.45
+    mice = found["mice"]
+    assert mice["accuracy"] > 0.5 and mice["majority"] < 0.01
+    assert mice["accuracy of the sure"] > mice["accuracy"]
