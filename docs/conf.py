@@ -1,4 +1,4 @@
-"""The site: `pip install -e ".[docs]" && sphinx-build -W -b html docs site`.
+"""The site: `pip install -e ".[docs]" && sphinx-build -W -b html docs site/html`.
 
 Pages are plain Markdown, and read as well where nothing builds them. Their blocks of "python" are
 run as the site is built, in order, in one process a page; those of "py" are only shown.

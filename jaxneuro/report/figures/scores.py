@@ -99,7 +99,8 @@ def model_scores(
         spread = place + random.uniform(-0.2, 0.2, len(dots))
         axes.plot(spread, dots, "o", color=colour, alpha=alpha(len(dots)), **DOT)
         axes.hlines(np.median(dots), place - 0.32, place + 0.32, color=INK, linewidth=2, zorder=3)
-    axes.set_xticks(range(len(values)), [textwrap.fill(model, 14 if len(values) <= 7 else 11) for model in values])
+    wide = 14 if len(values) <= 7 else 11
+    axes.set_xticks(range(len(values)), [textwrap.fill(model, wide) for model in values])
     axes.set_xlim(-0.6, len(values) - 0.4)
     axes.tick_params(axis="x", length=0)
     return figure
