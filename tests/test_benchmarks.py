@@ -28,6 +28,8 @@ AGREE = {
     "lasso_path": 1e-3,
     "permutations": 1e-6,
     "receptive_fields": 1e-5,
+    "betas_ar1": 1e-3,
+    "betas_separate": 1e-3,
     "refill": 1e-4,
     "sliding_decoder": 1e-6,
     "time_generalisation": 0.02,
@@ -40,6 +42,8 @@ ONLY = {
     "nemos_basis": "nemos",
     "searchlight_ridge": "nilearn",
     "searchlight_lda": "nilearn",
+    "betas_ar1": "nilearn",
+    "betas_separate": "nilearn",
 }  # cases of a single peer, which need not be installed
 
 

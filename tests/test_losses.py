@@ -15,7 +15,8 @@ from jaxneuro.losses import Loss, as_loss, weighted_mean
 ALPHA = 0.7
 COUNTS = ("poisson", "poisson_softplus", "negative_binomial")
 REAL = ("squared_error", "half_squared_error", *COUNTS, "bernoulli", "gamma")
-ALL = (*REAL, "cross_entropy")
+LABELS = ("cross_entropy", "squared_hinge")
+ALL = (*REAL, *LABELS)
 MADE = {name: getattr(losses, name) for name in ALL}
 MADE["negative_binomial"] = losses.negative_binomial(ALPHA)
 SAMPLES, CLASSES = 6, 3
@@ -24,7 +25,7 @@ SAMPLES, CLASSES = 6, 3
 def examples(name: str, outputs: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """(prediction, y) that the loss takes."""
     rng = np.random.default_rng(4)
-    if name == "cross_entropy":
+    if name in LABELS:
         return rng.standard_normal((SAMPLES, CLASSES)), rng.integers(0, CLASSES, SAMPLES)
     shape = (SAMPLES,) if outputs is None else (SAMPLES, outputs)
     y = {"bernoulli": rng.integers(0, 2, shape), "gamma": rng.gamma(2.0, 1.0, shape)}
@@ -56,6 +57,8 @@ def test_value_is_the_formula(name: str) -> None:
     soft = np.log1p(np.exp(p)) + 1e-6
     shares = np.exp(p) / np.exp(p).sum(axis=-1, keepdims=True)
     chance = 1 / (1 + np.exp(-p))
+    margin = np.where(y[:, None] == np.arange(CLASSES), 1, -1) if name in LABELS else 1.0
+    doubled = 1 / (1 + np.exp(-2 * p))
     formulas = {
         "squared_error": lambda: (p - y) ** 2,
         "half_squared_error": lambda: (p - y) ** 2 / 2,
@@ -65,9 +68,11 @@ def test_value_is_the_formula(name: str) -> None:
         "gamma": lambda: y / np.exp(p) - np.log(y / np.exp(p)) - 1,
         "bernoulli": lambda: -y * np.log(chance) - (1 - y) * np.log(1 - chance),
         "cross_entropy": lambda: -np.log(shares[np.arange(SAMPLES), y]),
+        "squared_hinge": lambda: (np.maximum(1 - margin * p, 0) ** 2).sum(axis=1),
     }
     means = dict.fromkeys(("poisson", "negative_binomial", "gamma"), np.exp(p))
     means |= {"poisson_softplus": soft, "bernoulli": chance, "cross_entropy": shares}
+    means |= {"squared_hinge": doubled / doubled.sum(axis=-1, keepdims=True)}
     loss = MADE[name]
     with float64():
         np.testing.assert_allclose(loss(jnp.asarray(p), jnp.asarray(y)), formulas[name](), 1e-12)
@@ -146,7 +151,7 @@ def test_values_left_out_reach_neither_the_mean_nor_its_slope(name: str) -> None
     np.testing.assert_array_equal(slope != 0, there)
 
 
-CONSTANTS = [name for name in ALL if name != "cross_entropy"]
+CONSTANTS = [name for name in ALL if name not in LABELS]
 
 
 @pytest.mark.parametrize("name", CONSTANTS)
@@ -173,6 +178,18 @@ def test_the_constant_of_classes_is_the_logarithm_of_their_shares() -> None:
     np.testing.assert_allclose(losses.cross_entropy.curvature(shares), np.diag(bends), rtol=1e-5)
 
 
+def test_the_constant_of_margins_is_the_best() -> None:
+    share, hinge = jnp.asarray([0.2, 0.5, 0.3]), losses.squared_hinge
+
+    def value(scores):
+        return (share * hinge(jnp.tile(scores, (3, 1)), jnp.arange(3))).sum()
+
+    best = hinge.constant(share)
+    np.testing.assert_allclose(jax.grad(value)(best), 0, atol=1e-6)
+    bends = np.diag(jax.hessian(value)(best))
+    np.testing.assert_allclose(np.broadcast_to(hinge.curvature(share), 3), bends, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_only_squared_errors_take_y_in_other_units(name: str) -> None:
     loss = MADE[name]
@@ -185,10 +202,10 @@ def test_only_squared_errors_take_y_in_other_units(name: str) -> None:
 
 
 GOOD = {name: [-1.5, 0.0, 1e9] for name in ("squared_error", "half_squared_error")}
-GOOD |= {name: [0, 1, 7.0] for name in (*COUNTS, "cross_entropy")}
+GOOD |= {name: [0, 1, 7.0] for name in (*COUNTS, *LABELS)}
 GOOD |= {"bernoulli": [0, 0.25, 1], "gamma": [1e-30, 1, 1e9]}
 BAD = {name: [np.nan, np.inf, -np.inf] for name in ALL}
-for _name in (*COUNTS, "cross_entropy"):
+for _name in (*COUNTS, *LABELS):
     BAD[_name] = [*BAD[_name], -1, 0.5]
 BAD["bernoulli"] = [*BAD["bernoulli"], -0.1, 1.1]
 BAD["gamma"] = [*BAD["gamma"], 0, -1]
@@ -214,7 +231,7 @@ def test_finite_far_from_the_data(name: str) -> None:
 
 
 @pytest.mark.parametrize("phi", [0.4, 1.0])
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [name for name in ALL if name != "squared_hinge"])
 def test_elementwise_and_normaliser_are_the_likelihood_of_scipy(name: str, phi: float) -> None:
     """elementwise / φ + normaliser = -log p(y), of the distribution with that mean and φ."""
     loss, (p, y) = MADE[name], examples(name)
