@@ -205,6 +205,11 @@ def test_all_other_programs_are_lowered_for_accelerators(called):
     for decoder in ("logistic", "max_correlation", "lda"):
         decoders.generalise(x, label, folds, decoder, permutations=1)
     decoders.generalise(x, label, nested, l2=[0.1, 1.0])
+    series = [rng.normal(size=(40, 6)) for _ in range(3)]
+    areas.hyperalign(series)
+    areas.shared_response(series, 2)
+    prints = rng.normal(size=(4, 9, 5)).astype(np.float32)
+    areas.parcellate(prints, np.repeat(["a", "b", "c"], 3))
     assert {name for name, _ in called} == set(PROGRAMS) and len(PROGRAMS) > 10
     for (name, _), traced in called.items():
         try:
