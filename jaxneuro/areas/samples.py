@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro import splits
-from jaxneuro.compare.recording import Recording
-from jaxneuro.data.given import finite, labels_of, numbers_of
+from jaxneuro.compare.recording import Recording, samples_of
+from jaxneuro.data.given import labels_of
 from jaxneuro.data.labels import as_labels
 from jaxneuro.selection.defaults import told_folds
 from jaxneuro.selection.lags import past_of
@@ -37,11 +37,7 @@ def make_samples(
     Raises:
       ValueError: names the field.
     """
-    if dt is not None and not 0 < dt < np.inf:
-        raise ValueError(f"dt is {dt!r}: it must be a positive number of seconds")
-    found = numbers_of("x", x)
-    found = found[:, None] if found.ndim == 1 else found
-    finite("x", found)
+    found = samples_of(x, dt)
     known, classes = as_labels(labels, "labels")
     if len(known) != len(found):
         raise ValueError(f"labels has {len(known)} samples, and x has {len(found)}")

@@ -18,16 +18,7 @@ SCORES = {"accuracy": metrics.accuracy, "balanced_accuracy": metrics.balanced_ac
 def softmax_regression(classes: int) -> Fit:
     """Multinomial logistic regression on the flattened features, L-BFGS; strength "l2" on the
     weights of standardised features, relative to the variance of belonging to a class."""
-    return make_fit(
-        models.linear(classes),
-        losses.cross_entropy,
-        optimizers.lbfgs(),
-        penalties.ridge(),
-        Stop(max_steps=300, gradient=1e-3),
-        scores=SCORES,
-        standardise=True,
-        relative=True,
-    )
+    return _linear(classes, losses.cross_entropy)
 
 
 def linear_svm(classes: int) -> Fit:
@@ -35,9 +26,13 @@ def linear_svm(classes: int) -> Fit:
     (`losses.squared_hinge`), L-BFGS; strength "l2" on the weights of standardised features, in
     units of half the loss's curvature: beside scikit-learn's `LinearSVC`, C = 1 / (2 · l2 ·
     samples)."""
+    return _linear(classes, losses.squared_hinge)
+
+
+def _linear(classes: int, loss: losses.Loss) -> Fit:
     return make_fit(
         models.linear(classes),
-        losses.squared_hinge,
+        loss,
         optimizers.lbfgs(),
         penalties.ridge(),
         Stop(max_steps=300, gradient=1e-3),

@@ -102,11 +102,7 @@ def make_recording(
     Raises:
       ValueError: names the field.
     """
-    if dt is not None and not 0 < dt < np.inf:
-        raise ValueError(f"dt is {dt!r}: it must be a positive number of seconds")
-    found = numbers_of("x", x)
-    found = found[:, None] if found.ndim == 1 else found
-    finite("x", found)
+    found = samples_of(x, dt)
     values = plain(y, "y")
     classes: tuple[str, ...] = ()
     if values.ndim and are_categories(values):
@@ -139,6 +135,20 @@ def make_recording(
         scaled = ((known - centre) / spread).astype(np.float32)
     return Recording(found, scaled, known, centre, spread, classes, edges, whole, series, choices,
                      past_of(found, max(choices), ahead), splits, seed, progress)  # fmt: skip
+
+
+def samples_of(x: ArrayLike, dt: float | None) -> np.ndarray:
+    """(sample, *feature) finite numbers.
+
+    Raises:
+      ValueError: names the field, `dt` among them.
+    """
+    if dt is not None and not 0 < dt < np.inf:
+        raise ValueError(f"dt is {dt!r}: it must be a positive number of seconds")
+    found = numbers_of("x", x)
+    found = found[:, None] if found.ndim == 1 else found
+    finite("x", found)
+    return found
 
 
 def _outputs(values: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxneuro.data.nibabel_files import opened
+from jaxneuro.data.nibabel_files import written as put
 from jaxneuro.data.surfaces import Surface
 from jaxneuro.extras import needed
 
@@ -127,13 +129,7 @@ class Grayordinates:
         image = nibabel.Cifti2Image(written, (rows, self.models))
         image.nifti_header.set_intent(_KINDS[ending])
         image.set_data_dtype(written.dtype)
-        partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
-        try:
-            nibabel.save(image, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        return path
+        return put(image, path)
 
     def _rows(self, given: NDArray, ending: str, names: tuple[str, ...]) -> tuple[Any, NDArray]:
         """The axis of rows, and what is written."""
@@ -193,12 +189,7 @@ def _opened(path: Any) -> tuple[Any, str]:
     nibabel = needed("nibabel", "imaging")
     if isinstance(path, nibabel.Cifti2Image):
         return path, "the image"
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file.")
-    try:
-        found = nibabel.load(path)
-    except Exception as error:  # nibabel raises many kinds for files that are no images
-        raise ValueError(f"{path}: not an image that nibabel reads ({error}).") from error
+    found = opened(path)
     if not isinstance(found, nibabel.Cifti2Image):
         raise ValueError(f"{path}: a {type(found).__name__}, not CIFTI-2.")
     return found, str(path)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxneuro.data.nibabel_files import opened, written
 from jaxneuro.extras import needed
 
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
@@ -98,14 +99,7 @@ class Volume:
         path = Path(path)
         if not path.name.endswith((".nii", ".nii.gz")):
             raise ValueError(f"{path}: the name must end in .nii or .nii.gz")
-        # nibabel goes by the ending, so the partial file has it too.
-        partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
-        try:
-            needed("nibabel", "imaging").save(self.image(values), partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        return path
+        return written(self.image(values), path)
 
 
 def read_volume(
@@ -189,13 +183,7 @@ def check_grid(shape: Any, affine: Any, of: Any, expected: Any, name: str) -> No
 def _opened(path: Any) -> Any:
     if hasattr(path, "dataobj") and hasattr(path, "affine"):
         return path
-    nibabel = needed("nibabel", "imaging")
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file.")
-    try:
-        found = nibabel.load(path)
-    except Exception as error:  # nibabel raises many kinds for files that are no images
-        raise ValueError(f"{path}: not an image that nibabel reads ({error}).") from error
+    found = opened(path)
     if getattr(found, "affine", None) is None:
         raise ValueError(f"{path}: a {type(found).__name__}, which has no grid of voxels.")
     return found

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxneuro.data.nibabel_files import opened, written
 from jaxneuro.extras import needed
 
 
@@ -76,13 +77,7 @@ class Surface:
             image.add_gifti_data_array(
                 nibabel.gifti.GiftiDataArray(one, "NIFTI_INTENT_NONE", "NIFTI_TYPE_FLOAT32")
             )
-        partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
-        try:
-            nibabel.save(image, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        return path
+        return written(image, path)
 
 
 def read_surface(
@@ -142,12 +137,7 @@ def _maps(path: Any, vertices: int) -> NDArray[np.float32]:
 
 def _gifti(path: Any) -> Any:
     nibabel = needed("nibabel", "imaging")
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file.")
-    try:
-        found = nibabel.load(path)
-    except Exception as error:  # nibabel raises many kinds for files that are none
-        raise ValueError(f"{path}: not an image that nibabel reads ({error}).") from error
+    found = opened(path)
     if not isinstance(found, nibabel.gifti.GiftiImage):
         raise ValueError(f"{path}: a {type(found).__name__}, not GIFTI.")
     return found
