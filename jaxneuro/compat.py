@@ -85,7 +85,7 @@ def compiler_options(platform: str, effort: str) -> dict[str, Any] | None:
     chosen = {
         "weigh": {"xla_backend_optimization_level": 0},  # its buffers are the same
         "once": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False},
-        "run": {"xla_backend_optimization_level": 1},
+        "run": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": True},
     }[effort]
     return {name: value for name, value in chosen.items() if _known(name, value)}
 

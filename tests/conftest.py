@@ -2,22 +2,36 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
 import pytest
 
 _FOLDER, _LEAST = "JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
+# For all that does not say itself how hard XLA is to try, as the engine's programs do.
+_QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 _made: list[str] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """A folder of programs, fresh for each run: before JAX is imported, and before the workers are
-    started, which inherit it, as do their children."""
+    started, which inherit it, as do their children. Of the short tests, most is compiling: half of
+    it is saved where XLA tries less hard."""
     if _FOLDER not in os.environ:
         _made.append(tempfile.mkdtemp(prefix="jaxneuro-programs-"))
         os.environ[_FOLDER] = _made[0]
         os.environ.setdefault(_LEAST, "0.1")
+    if config.option.markexpr == "not slow" and "XLA_FLAGS" not in os.environ and _has(_QUICK):
+        os.environ["XLA_FLAGS"] = _QUICK
+
+
+def _has(flags: str) -> bool:
+    """Whether XLA knows them: it ends a process that has others."""
+    command = [sys.executable, "-c", "import jax.numpy; jax.numpy.zeros(1)"]
+    tried = subprocess.run(command, env={**os.environ, "XLA_FLAGS": flags}, capture_output=True)
+    return tried.returncode == 0
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
