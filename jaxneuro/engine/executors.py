@@ -63,13 +63,14 @@ class Crew:
       result: shapes of one fit's `Result`.
     """
 
-    def __init__(self, executor: Any, result: Any, work: Callable, keep: str, out: Any):
+    def __init__(self, executor: Any, result: Any, work: Callable, keep: str, out: Any, group: int):
         """
         Args:
           executor: has `submit(function, *arguments)`, which gives what has `done()`, `result()`.
           work: `(folder, rows, lanes, keep) -> Block`, run by workers.
           keep: as for `fit_many`.
           out: the folder that the workers read lies in it; None: among the temporary ones.
+          group: rows that stay together in a block.
         """
         if not callable(getattr(executor, "submit", None)):
             raise ValueError(f"executor is {executor!r}: it must have submit(function, *arguments)")
@@ -81,7 +82,8 @@ class Crew:
             )
         self.executor, self.result = executor, result
         self.lanes, self.devices, self.kind, self.compile_seconds = 0, 0, "", 0.0
-        self._work, self._keep, self._folder = work, keep, _new_folder(out)
+        self._work, self._keep, self._group = work, keep, group
+        self._folder = _new_folder(out)
 
     @property
     def width(self) -> int:
@@ -107,7 +109,7 @@ class Crew:
 
     def run(self, rows: np.ndarray, order: np.ndarray, results: Results) -> None:
         """Runs the rows of these numbers; those whose workers fail are lost, and told."""
-        blocks = _blocks(order, self.lanes * self.devices)
+        blocks = _blocks(order, self.lanes * self.devices, self._group)
         kinds, least = {self.kind}, self.lanes
 
         def take(number: int, block: Block) -> None:
@@ -228,10 +230,11 @@ def _in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
-def _blocks(order: np.ndarray, wave: int) -> list[np.ndarray]:
-    """Parts of whole waves of lanes."""
+def _blocks(order: np.ndarray, wave: int, group: int = 1) -> list[np.ndarray]:
+    """Parts of whole waves of lanes, and of whole groups of rows."""
     waves = -(-len(order) // wave)
     each = max(1, -(-waves // _BLOCKS), min(_WAVES, waves // _SPREAD)) * wave
+    each = -(-each // group) * group
     return [order[first : first + each] for first in range(0, len(order), each)]
 
 

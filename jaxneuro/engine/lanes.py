@@ -11,6 +11,7 @@ import numpy as np
 from jaxneuro import compat
 from jaxneuro.engine import checks, processes
 from jaxneuro.engine.assembled import assemble, in_raw_units, tell_unscored
+from jaxneuro.engine.contest import Contest, check_contest
 from jaxneuro.engine.executors import Block, Crew, Greeting
 from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.planner import Plan, available_bytes, plan_lanes, whole_vectors
@@ -22,6 +23,7 @@ from jaxneuro.engine.shipping import arrived
 from jaxneuro.engine.store import Store
 from jaxneuro.engine.task import Task, check_lanes, choose_lanes, make_task
 from jaxneuro.fit import Fit
+from jaxneuro.fit.limited import NO_LIMIT, limited
 from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_key
 from jaxneuro.types import Axis, Device, Inputs
@@ -41,6 +43,7 @@ def fit_many(
     executor: Any = None,
     gather: bool = True,
     progress: bool | None = None,
+    contest: Contest | None = None,
 ) -> Fits:
     """Runs a fit for every combination of axis indices, in one compiled program.
 
@@ -70,6 +73,8 @@ def fit_many(
         call and run a share of the rows each: whether each returns all results, or its own share's
         as a list of rows. `out` is one folder that all see.
       progress: on stderr; None: if that is a terminal.
+      contest: by which rows compete for steps (`jaxneuro.engine.Contest`): those that do worse are
+        stopped, and their lanes go to others. None: each row runs to its end.
 
     Raises:
       ValueError: bad input, named with its field and fit, before the work starts.
@@ -78,10 +83,10 @@ def fit_many(
     """
     with compat.own_settings():
         where = devices, executor, gather
-        return _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress)
+        return _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress, contest)
 
 
-def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress) -> Fits:
+def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress, contest) -> Fits:
     devices, executor, gather = where
     if keep not in ("all", "scores"):
         raise ValueError(f'keep is {keep!r}: "all" or "scores"')
@@ -98,18 +103,22 @@ def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress) -
     else:
         lanes = check_lanes(lanes)
 
-    begun = time.perf_counter()
-    task = make_task(fit, inputs, axes, chosen[0])
+    begun, given = time.perf_counter(), fit
+    if contest is not None:
+        check_contest(contest, fit, chosen[:, : sum(axis.outer for axis in axes)])
+        fit, inputs = limited(fit, inputs, [*contest.rungs, NO_LIMIT][0])
+    group = contest.size if contest is not None else 1
+    task = make_task(fit, inputs, axes, chosen[0], contest)
     if executor is None:
         site: Any = _Here(task, len(chosen), lanes, tuple(devices or jax.local_devices()))
     else:
-        site = Crew(executor, task.result, _work, keep, out)
-        site.begin(_greet, (fit, inputs, axes, chosen[0]), len(chosen), lanes)
+        site = Crew(executor, task.result, _work, keep, out, group)
+        site.begin(_greet, (fit, inputs, axes, chosen[0], contest), len(chosen), lanes)
     results = Results(site.result, len(chosen), site.devices, keep == "all", progress)
-    own = processes.share(in_order(chosen, len(task.outer)))
+    own = processes.share(in_order(chosen, len(task.outer)), group)
     try:
         if out is not None:
-            facts = run_facts(fit, inputs, axes, chosen, site.lanes, keep, site.kind)
+            facts = run_facts(fit, inputs, axes, chosen, site.lanes, keep, site.kind, contest)
             results.resume(Store(out, facts, jax.process_index() if processes.several() else None))
         site.run(chosen, own[~results.done[own]], results)
     except KeyboardInterrupt:
@@ -123,8 +132,8 @@ def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress) -
     elif processes.several():
         results.only(np.sort(own))
         chosen, product = chosen[np.sort(own)], False
-    found = assemble(fit, results, axes, chosen, product, site, begun)
-    found = in_raw_units(found, fit, inputs)
+    found = assemble(given, results, axes, chosen, product, site, begun)
+    found = in_raw_units(found, given, inputs)
     tell_unscored(found)
     return found
 
@@ -239,6 +248,5 @@ def _run(task: Task, engine: Engine, rows: np.ndarray, order: np.ndarray, result
     pace = Pace(task.fit, engine.lanes)
     for indices, members in groups_of(rows[order, :count], order):
         chosen = task.fit.prepare(outer_inputs(task.inputs, task.outer, indices))
-        lanes = _run_group(
-            engine, engine.place(chosen), selects, rows, members, results, pace, lanes
-        )
+        placed, contest = engine.place(chosen), task.contest
+        lanes = _run_group(engine, placed, selects, rows, members, results, pace, lanes, contest)

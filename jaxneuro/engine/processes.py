@@ -21,9 +21,10 @@ def agreed(lanes: int) -> int:
     return int(_hosts().broadcast_one_to_all(np.int32(lanes))) if several() else lanes
 
 
-def share(order: np.ndarray) -> np.ndarray:
-    """This process' part of the rows' numbers."""
-    return np.array_split(order, jax.process_count())[jax.process_index()]
+def share(order: np.ndarray, group: int = 1) -> np.ndarray:
+    """This process' part of the rows' numbers, of which so many at a time stay together."""
+    parts = np.array_split(order.reshape(-1, group), jax.process_count())
+    return parts[jax.process_index()].ravel()
 
 
 def gather(results: Results, out: Any) -> None:

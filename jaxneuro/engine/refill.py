@@ -6,8 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxneuro.engine.contest import Contest
 from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.programs import Engine
+from jaxneuro.engine.queues import queue_of
 from jaxneuro.engine.results import Results
 from jaxneuro.engine.stages import Lanes
 from jaxneuro.types import Inputs
@@ -22,22 +24,27 @@ def run_group(
     results: Results,
     pace: Pace,
     lanes: Lanes,
+    contest: Contest | None = None,
 ) -> Lanes:
     """Runs the rows `members`, which share their outer indices, in `lanes` that are free."""
+    queue = queue_of(members, results, contest)
     held = np.full(engine.lanes, -1)  # which row each lane works on
     order = _lane_order(engine.lanes, results.devices)
-    begun_with = 0  # of the members
     indices = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1])).astype(np.int32)
-    while begun_with < len(members) or (held >= 0).any():
+    while True:
         begun = time.perf_counter()
         fresh = np.zeros(engine.lanes, bool)
-        free = order[held[order] < 0][: len(members) - begun_with]
-        held[free], fresh[free] = members[begun_with : begun_with + len(free)], True
-        indices[free] = rows[held[free]]
-        begun_with += len(free)
+        free = order[held[order] < 0]
+        taken = queue.take(len(free))
+        free = free[: len(taken)]
+        held[free], fresh[free] = taken, True
+        indices[free] = rows[taken]
         if len(free):
             lanes = engine.start(inputs, selects, indices, fresh, held >= 0, lanes)
+            lanes = queue.resumed(lanes, free, taken)
             jax.block_until_ready(lanes.active)
+        elif not (held >= 0).any():
+            return lanes
         starting = time.perf_counter() - begun
         pending = 0  # lanes whose fit has ended
         while True:
@@ -54,11 +61,11 @@ def run_group(
                 break
         begun = time.perf_counter()
         found = jax.device_get(results.kept(engine.finish(inputs, lanes)))
-        results.add(held[ended], jax.tree.map(lambda a, e=ended: np.asarray(a)[e], found))
+        found = jax.tree.map(lambda a, e=ended: np.asarray(a)[e], found)
+        queue.ended(held[ended], found, np.flatnonzero(ended), lanes)
         took = starting + time.perf_counter() - begun
-        pace.refilled(np.asarray(found.steps)[ended], took)
+        pace.refilled(found.steps, took)
         held[ended] = -1
-    return lanes
 
 
 def _lane_order(lanes: int, devices: int) -> np.ndarray:

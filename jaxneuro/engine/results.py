@@ -56,6 +56,11 @@ class Results:
         self.progress.before = int(self.done.sum())
         _heed_sigterm(self)
 
+    def empty(self, fits: int) -> Any:
+        """Room for the results of so many fits."""
+        leaves = [np.zeros((fits, *leaf.shape[1:]), leaf.dtype) for leaf in self.leaves]
+        return jax.tree.unflatten(self.structure, leaves)
+
     def add(self, fits: np.ndarray, found: Any) -> None:
         for leaf, new in zip(self.leaves, jax.tree.leaves(found), strict=True):
             leaf[fits] = new

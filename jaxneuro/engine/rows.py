@@ -84,7 +84,7 @@ def outer_inputs(inputs: Inputs, outer: Sequence[Axis], indices: np.ndarray) -> 
     return inputs
 
 
-def run_facts(fit, inputs, axes, rows, lanes, keep, kind) -> dict:
+def run_facts(fit, inputs, axes, rows, lanes, keep, kind, contest) -> dict:
     """What must be the same for a run to be resumed to the same bits."""
     own = inputs._replace(key=jax.random.key_data(inputs.key))
     selects = jax.tree.leaves([a.select for a in axes])
@@ -92,6 +92,7 @@ def run_facts(fit, inputs, axes, rows, lanes, keep, kind) -> dict:
         jax.random.key_data(a) if jnp.issubdtype(a.dtype, jax.dtypes.prng_key) else a
         for a in selects if hasattr(a, "dtype")
     ]  # fmt: skip
+    competing = {} if contest is None else {"contest": list(contest)}
     return {
         "jaxneuro": version,
         "jax": jax.__version__,
@@ -103,4 +104,5 @@ def run_facts(fit, inputs, axes, rows, lanes, keep, kind) -> dict:
         "fit": checks.fit_text(fit, inputs, axes),
         "lanes": lanes,
         "keep": keep,
+        **competing,
     }

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jaxneuro.engine import buckets, stages
+from jaxneuro.engine.contest import Contest
 from jaxneuro.engine.lane import make_lane, selects_of
 from jaxneuro.engine.planner import plan_lanes, whole_vectors
 from jaxneuro.engine.rows import outer_inputs
@@ -24,6 +25,7 @@ class Task(NamedTuple):
       outer: those axes whose indices are run in turn.
       selects: of the inner axes.
       first: shapes of the prepared inputs of one outer index.
+      contest: by which rows compete; None: they do not.
     """
 
     fit: Fit
@@ -32,6 +34,7 @@ class Task(NamedTuple):
     outer: list[Axis]
     selects: tuple
     first: Any
+    contest: Contest | None = None
 
     @property
     def result(self) -> Any:
@@ -41,13 +44,15 @@ class Task(NamedTuple):
         return stages.shapes(lane, self.first, self.selects, width)[2]
 
 
-def make_task(fit: Fit, inputs: Inputs, axes: list[Axis], row: np.ndarray) -> Task:
+def make_task(
+    fit: Fit, inputs: Inputs, axes: list[Axis], row: np.ndarray, contest: Contest | None = None
+) -> Task:
     """Of the inputs and axes as given; any `row` of theirs tells the shapes."""
     inputs, axes = buckets.fill(inputs, axes)
     outer = [axis for axis in axes if axis.outer]
     first = jax.eval_shape(fit.prepare, outer_inputs(inputs, outer, row[: len(outer)]))
     selects = selects_of([axis for axis in axes if not axis.outer])
-    return Task(fit, inputs, axes, outer, selects, first)
+    return Task(fit, inputs, axes, outer, selects, first, contest)
 
 
 def choose_lanes(task: Task, fits: int, lanes: int | str, devices: Sequence[Device]) -> int:

@@ -50,10 +50,18 @@ def write_page(found: Search, folder: Path, title: str | None) -> Path:
         fits=found.table(),
         tables=[_summary(scores), *_by_target(names, scores), *_choices(found)],
         figures=_pictures(found, names, shown, values),
-        notes=[f"{told}: a grid that reaches further may do better."] if told else [],
+        notes=[f"{told}: a grid that reaches further may do better."] * bool(told) + _saved(found),
         provenance=report.versions(),
     )
     return folder / "report.html"
+
+
+def _saved(found: Search) -> list[str]:
+    halved = found.halved
+    return [] if halved is None else [
+        f"Candidates that did worse were stopped early: {halved}. Of the fits with the status "
+        f"step_limit, {int(halved.stopped.sum())} are these."
+    ]  # fmt: skip
 
 
 def _targets(found: Search) -> list[str]:

@@ -16,6 +16,7 @@ from jaxneuro.choice import label_values
 from jaxneuro.fits import Fits, Selection
 from jaxneuro.prediction import take
 from jaxneuro.selection import held_out
+from jaxneuro.selection.halving import Halved
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Inputs
 
@@ -25,7 +26,8 @@ class Search:
     """What a nested search found: of `crossval.search`, and of the three jobs.
 
     Attributes:
-      inner: scores of the search, (*axes, outer, inner, *grid); None if there was no choice.
+      inner: scores of the search, (*axes, outer, inner, *grid); None if there was no choice. Fits
+        that were stopped by halving have none.
       selection: the choice for each (*axes, outer), by inner scores alone; None likewise.
       fits: the refits of the chosen on all outer training samples, (*axes, *refit_axes, outer),
         scored on the outer test samples that nothing before has seen.
@@ -35,6 +37,7 @@ class Search:
         (`axes.seeds`), and are averaged in predictions.
       inputs: what was fitted; None where the result was loaded.
       kept: of a loaded result, its predictions and `y`.
+      halved: what halving the candidates saved; None where all ran to their ends.
     """
 
     inner: Fits | None
@@ -45,10 +48,15 @@ class Search:
     repeats: Mapping[str, bool]
     inputs: Inputs | None = None
     kept: Mapping[str, np.ndarray] = field(default_factory=dict)
+    halved: Halved | None = None
 
     def __repr__(self) -> str:
         chosen = ", ".join(self.selection.over) if self.selection is not None else "nothing"
-        return f"<{chosen} chosen by {self.score} in {self.total} fits; held out: {self.fits!r}>"
+        saved = "" if self.halved is None else f" ({self.halved})"
+        return (
+            f"<{chosen} chosen by {self.score} in {self.total} fits{saved}; "
+            f"held out: {self.fits!r}>"
+        )
 
     @property
     def sign(self) -> int:

@@ -17,6 +17,7 @@ from jaxneuro.fits import Fits
 from jaxneuro.prediction import Frozen
 from jaxneuro.selection import archive
 from jaxneuro.selection.archive import LoadError
+from jaxneuro.selection.halving import Halved
 from jaxneuro.selection.program import fit_of, program_of
 from jaxneuro.selection.result import Search
 from jaxneuro.splits import NestedSplits
@@ -57,7 +58,11 @@ def packed(found: Search) -> tuple[Arrays, Texts]:
         "fits": _keep_fits("fits", found.fits, arrays),
         "inner": found.inner and _keep_fits("inner", found.inner, arrays),
         "selection": found.selection and _keep_selection(found.selection, arrays),
+        "halved": found.halved and [found.halved.steps, found.halved.without],
     }
+    if found.halved is not None:
+        arrays["halved/stopped"] = found.halved.stopped
+        arrays["halved/scores"] = found.halved.scores
     return arrays, {_MANIFEST: manifest_of(KIND, manifest), _PROGRAM: program}
 
 
@@ -106,6 +111,7 @@ def unpacked(arrays: Arrays, texts: Texts, manifest: dict[str, Any]) -> Search:
     """The result that `packed` took apart."""
     fit = fit_of(texts[_PROGRAM], manifest["predict"])
     inner, selection = manifest["inner"], manifest["selection"]
+    halved = manifest.get("halved")  # earlier files have none
     return Search(
         inner=inner and _given_fits("inner", inner, arrays, fit),
         selection=selection and _given_selection(selection, arrays),
@@ -116,6 +122,7 @@ def unpacked(arrays: Arrays, texts: Texts, manifest: dict[str, Any]) -> Search:
         ),
         repeats=manifest["repeats"],
         kept={name: arrays[name] for name in ("predictions", "observed")},
+        halved=halved and Halved(arrays["halved/stopped"], arrays["halved/scores"], *halved),
     )
 
 

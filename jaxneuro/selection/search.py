@@ -16,6 +16,7 @@ from jaxneuro.fit import Fit
 from jaxneuro.fits import Selection
 from jaxneuro.linear.condense import condense
 from jaxneuro.selection import leakage
+from jaxneuro.selection.halving import Halving, contest_of, told
 from jaxneuro.selection.result import Search
 from jaxneuro.splits import NestedSplits, Splits
 from jaxneuro.types import Axis, Inputs
@@ -37,6 +38,7 @@ def search(
     score: str | None = None,
     refit_axes: Sequence[Axis] = (),
     condensed: bool = False,
+    halving: Halving | None = None,
     out: str | os.PathLike | None = None,
     **options: Any,
 ) -> Search:
@@ -63,13 +65,23 @@ def search(
         for linear models under squared error, whatever the penalty, in a time that does not
         depend on how many samples there are. See `condense`, whose conditions it has; no axis may
         pick samples, and scores must be made of second moments (errors, R², correlation).
+      halving: stop candidates early that do worse than others, with the steps that this took in
+        `Search.halved`; None: run all to their ends. The refits do.
       out: a folder as for `fit_many`, of two: `search` and `refit`.
       options: handed to `fit_many` (key, lanes, devices, executor, progress).
     """
+    if not isinstance(splits, NestedSplits):
+        raise TypeError(
+            f"search: splits is {type(splits).__name__}: take them from protocol or splits.nested; "
+            "the order is fit, inputs, axes, splits, grid"
+        )
     if not options.get("gather", True):
         raise ValueError("search: gather is False, and who chooses must see all scores")
     axes, grid = flatten_axes(axes), tuple(flatten_axes(grid))
     score = _score_name(fit, score)
+    if halving is not None and condensed:
+        raise ValueError("search: halving goes without condensed=True, whose folds run in turn and "
+                         "cannot compete; such fits take few steps as it is")  # fmt: skip
     outer, inner, samples = splits.train.shape
     _tell_copies(inputs, splits)
     inner -= 1
@@ -92,7 +104,7 @@ def search(
     def labelled(name: str, size: int, labels: tuple | None = None) -> Axis:
         return Axis(name, size, unchanged, labels)
 
-    searched = selection = None
+    searched = selection = halved = None
     outer_axis = labelled("outer", outer, tuple(splits.names))
     chosen = np.zeros((*lead, outer, len(grid)), int)
     if int(np.prod(points)) > 1:
@@ -101,8 +113,13 @@ def search(
         first = [np.zeros_like(o)] * len(repeats)
         wanted = rows([*ahead, *first], o * (inner + 1) + i, behind)
         folder = out and Path(out) / "search"
+        if halving is not None:
+            options["contest"] = contest_of(halving, fit, score, grid, inner)
         searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", out=folder, **options)
         searched = searched.shaped((*axes, outer_axis, labelled("inner", inner), *grid))
+        if halving is not None:
+            searched, halved = told(searched, options["contest"])
+            options["contest"] = options["contest"].alone
         selection = searched.select([axis.name for axis in grid], score, mean=("inner",))
         chosen = selection.chosen
         _tell_edges(selection)
@@ -120,7 +137,7 @@ def search(
     found = fit_many(fit, inputs, every, rows=wanted, out=folder, **options)
     found = found.shaped((*axes, *refit_axes, outer_axis))
     repeated = {axis.name: axis.select is unchanged for axis in refit_axes}
-    return Search(searched, selection, found, score, splits, repeated, given)
+    return Search(searched, selection, found, score, splits, repeated, given, halved=halved)
 
 
 def _score_name(fit: Fit, score: str | None) -> str:
