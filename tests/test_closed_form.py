@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 
 from jaxneuro import closed_form, losses, penalties, splits
 
-RIDGE = importlib.import_module("jaxneuro.linear.ridge")  # whose name is also a function's
+RIDGE = importlib.import_module("jaxneuro.linear.ridge_path")
 
 
 def data(samples: int, features: int, outputs: int | None):

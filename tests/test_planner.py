@@ -152,6 +152,7 @@ def test_outer_axes_are_planned_for_one_group(monkeypatch):
         return Weight(5000 + 1000 * lanes, 100.0 * lanes)
 
     monkeypatch.setattr(planner, "weigh", memory)
+    monkeypatch.setattr(planner, "weigh_start", lambda *given: 1000 * given[-1])
     x, y = counts()
     one = make_inputs(x, y, hyper={"learning_rate": 0.1})
     every = [axes.subjects(3), *targets_and_grid()]

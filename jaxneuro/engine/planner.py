@@ -1,7 +1,7 @@
 """How many lanes: planned from the memory and the work of a lane's step, not guessed.
 
 Both are told from its trace (`estimate`), which costs a tenth of a compilation; where memory may
-decide, two small compilations tell it exactly, since scratch memory is linear in the lane count.
+decide, small compilations tell it exactly, since scratch memory is linear in the lane count.
 On an accelerator the lanes should fill the memory that is free. On a CPU too many leave
 the cache, too few pay for each step's and each refill's fixed cost alone: `_quickest` weighs both.
 Its constants were fitted on one machine (benchmarks/RESULTS.md says how well its choices do); the
@@ -20,6 +20,7 @@ import numpy as np
 
 from jaxneuro.engine.estimate import weigh_lane
 from jaxneuro.engine.lane import selects_of
+from jaxneuro.engine.outset import weigh_start
 from jaxneuro.engine.programs import weigh
 from jaxneuro.fit import Fit
 from jaxneuro.sizes import bucket
@@ -35,7 +36,7 @@ _REFILL_SECONDS = 4e-3  # fixed cost of retiring and starting lanes ...
 _TYPICAL_STEPS = 10  # ... once in so many steps, where fits end by themselves
 _MEMORY_SHARE = 0.6
 _SAFE_SHARE = 0.2  # estimates below this share of what is free cannot be wrong by enough to matter
-_PROBES = (2, 4)  # lanes of the two small compilations
+_PROBES = (2, 4)  # lanes of the small compilations
 
 
 class Plan(NamedTuple):
@@ -103,9 +104,10 @@ def plan_lanes(
     each, shared = max(1, told.bytes), given
     most = min(at_once, _MOST_LANES) * each + shared
     tight = most > _SAFE_SHARE * available
-    probed = _probe(fit, inputs, selects, width) if tight or exact else (each, 0)
+    probed = _probe(fit, inputs, selects, width) if tight or exact else [(each, 0)]
     if tight:
-        each, shared = probed[0], given + probed[1]
+        each, shared = (max(needed) for needed in zip(*probed, strict=True))
+        shared += given
     if shared + each > available:
         raise MemoryError(
             f"one fit needs {(shared + each) / 1e9:.2f} GB and {available / 1e9:.2f} GB are free: "
@@ -125,7 +127,8 @@ def plan_lanes(
     else:
         raise ValueError(f'lanes is {lanes!r}: a number from 1, or "auto"')
     if exact:
-        each, shared = probed[0], given + probed[1]
+        each, shared = max(probed, key=lambda needed: needed[1] + count * needed[0])
+        shared += given
     return Plan(
         fits=fits,
         lanes=count,
@@ -140,12 +143,22 @@ def plan_lanes(
     )
 
 
-def _probe(fit: Fit, inputs: Inputs, selects: tuple, width: int) -> tuple[int, int]:
-    """Scratch bytes of a lane, and of all lanes together, of compiled programs."""
+def _probe(fit: Fit, inputs: Inputs, selects: tuple, width: int) -> list[tuple[int, int]]:
+    """Scratch bytes of a lane, and of all lanes together: of the compiled programs that step and
+    that start."""
+
+    def steps(lanes: int) -> int:
+        return weigh(fit, inputs, selects, width, lanes).bytes
+
+    def start(lanes: int) -> int:
+        return weigh_start(fit, inputs, selects, width, lanes)
+
+    lines = []
     with ThreadPoolExecutor() as pool:
-        few, many = pool.map(lambda n: weigh(fit, inputs, selects, width, n), _PROBES)
-    each = max(1, (many.bytes - few.bytes) // (_PROBES[1] - _PROBES[0]))
-    return each, max(0, few.bytes - _PROBES[0] * each)
+        for few, many in [pool.map(program, _PROBES) for program in (steps, start)]:
+            each = max(1, (many - few) // (_PROBES[1] - _PROBES[0]))
+            lines.append((each, max(0, few - _PROBES[0] * each)))
+    return lines
 
 
 def _quickest(fit: Fit, rows: int, most: int, each: int, flops: float) -> int:

@@ -94,7 +94,7 @@ def seen(at: Space, y: NDArray, autoregressive: bool) -> tuple[Seen, NDArray, ND
     Raises:
       ValueError: infinite values.
     """
-    dtype = precision(y)
+    dtype = precision(y.dtype)
     frames = bucket(y.shape[0])
     basis, moved = (
         grown(grown(a, frames, 1, zeros=True), bucket(len(a)), 0, zeros=True).astype(dtype)

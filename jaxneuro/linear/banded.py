@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxneuro.blocks import blocks, held, put, tell_infinite, width_of
 from jaxneuro.linear.banded_errors import Dual, Part, Primal, search
 from jaxneuro.linear.banded_refit import refit
-from jaxneuro.linear.checks import checked
+from jaxneuro.linear.checks import checked, checked_results, used_of
 from jaxneuro.linear.columns import centred, groups, precision, rounded
 from jaxneuro.splits import Splits
 
@@ -26,7 +27,8 @@ class BandedSearch(NamedTuple):
       bands: (band,) their ids, in the order of the weights.
       weights: (band, target) of the candidate of least held-out error, each target its own.
       l2: (target,) the penalty chosen with it.
-      kernel, bias: (feature, target), (target,) fitted with both on all samples of any fold.
+      kernel, bias: (feature, target), (target,) fitted with both on all samples of any fold; None
+        with `keep="scores"`. With `out`, kernel is that.
       errors: (candidate, target) mean squared error of held-out samples, averaged over folds, by
         the best penalty of each candidate.
     """
@@ -34,18 +36,21 @@ class BandedSearch(NamedTuple):
     bands: np.ndarray
     weights: np.ndarray
     l2: np.ndarray
-    kernel: np.ndarray
-    bias: np.ndarray
+    kernel: Any
+    bias: Any
     errors: np.ndarray
 
 
 def banded_ridge_search(
     x: ArrayLike,
-    y: ArrayLike,
+    y: Any,
     splits: Splits,
     bands: ArrayLike,
     candidates: ArrayLike,
     l2: ArrayLike,
+    *,
+    keep: Literal["all", "scores"] = "all",
+    out: Any = None,
 ) -> BandedSearch:
     """Banded ridge regression of many targets, each with its own weights of bands and penalty.
 
@@ -66,16 +71,18 @@ def banded_ridge_search(
 
     Args:
       x: (sample, *feature), flattened.
-      y: (sample, target); NaN = missing. What no fold uses has no influence.
+      y: (sample, target); NaN = missing. What no fold uses has no influence. As in `ridge_search`
+        an array, or what is read from disk by columns; each block of these then decomposes anew.
       splits: from `jaxneuro.splits`: weights of 0 and 1.
       bands: (*feature,) an id for each feature, integers or strings.
       candidates: (candidate, band) weights from 0, none all 0; bands in sorted order of their ids.
       l2: (P,) penalties above 0, in any order. Of equal errors the strongest is chosen, then the
         first candidate.
+      keep, out: as in `ridge_search`.
 
     Returns:
       A fold in which a target has nothing to fit or nothing to score is left out of its `errors`.
-      A target of which no fold is left is NaN throughout.
+      A target of which no fold is left is NaN throughout; one with infinite values, as there.
 
     Raises:
       ValueError: bad shapes or values, or a fold without samples to fit or to score.
@@ -83,47 +90,56 @@ def banded_ridge_search(
     x, y, train, test, l2 = checked("banded_ridge_search", x, y, splits, l2)
     names, band, candidates = _checked_bands(x.shape[1:], bands, candidates)
     x = x.reshape(len(x), -1)
-    used = (train | test).any(axis=0)
-    if not used.all():
-        x, y, train, test = x[used], y[used], train[:, used], test[:, used]
-    dtype = precision(x, y)
+    shape = (x.shape[1], y.shape[1])
+    out = checked_results("banded_ridge_search", keep, out, shape)
+    used = used_of(train, test)
+    x, train, test = x[used], train[:, used], test[:, used]
+    dtype = precision(x.dtype, y.dtype)
     features = centred("banded_ridge_search: x", x, dtype)
-    targets = centred("banded_ridge_search: y", y, dtype, missing=True)
     unit_x = features.unit.max() or 1.0  # one for all: the penalty must go on meaning the same
     shared = features.values * (features.unit / unit_x).astype(dtype)
     order = np.argsort(-l2, kind="stable")  # the strongest first, which argmin takes of equals
     limits = np.finfo(dtype)
     scaled = np.clip(l2[order] / unit_x**2, float(limits.tiny), float(limits.max)).astype(dtype)
     design = _design(shared, band, train)
-    problem = _Problem(design, candidates.astype(dtype), scaled, train, test)
-    errors = np.full((len(candidates), y.shape[1]), np.nan)
-    weights = np.full((len(names), y.shape[1]), np.nan)
-    kernel = np.full((x.shape[1], y.shape[1]), np.nan)
-    best, bias = np.full((2, y.shape[1]), np.nan)
-    for columns, seen in groups(y, targets.gaps):
-        for some in np.array_split(columns, -(-len(columns) // problem.most())):
-            found = problem.solve(targets.values[:, some], seen)
-            if found is None:
-                continue
-            missed, candidate, penalty, slope, level = found
-            unit = targets.unit[some]
-            errors[:, some], best[some] = missed * unit**2, l2[order][penalty]
-            weights[:, some] = candidates[candidate].T
-            slope[features.unit == 0] = 0  # rounding, times an offset that may be large
-            kernel[:, some], bias[some] = slope * (unit / unit_x), level * unit
-    bias += targets.mean - features.mean @ kernel
-    return BandedSearch(names, weights, best, kernel, bias, errors)
+    problem = _Problem(design, candidates.astype(dtype), scaled, train, test, out is not None)
+    errors = np.full((len(candidates), shape[1]), np.nan)
+    weights = np.full((len(names), shape[1]), np.nan)
+    best, bias = np.full((2, shape[1]), np.nan)
+    infinite = np.zeros(shape[1], bool)
+    each = 6 * dtype.itemsize * len(x) + 40 * shape[0]
+    for at, block in blocks(y, used, shape[1] if held(y) else width_of(y, each)):
+        targets = centred("banded_ridge_search: y", block, dtype, missing=True, infinite=True)
+        infinite[at] = targets.infinite
+        kernel = np.full((shape[0], block.shape[1]), np.nan) if out is not None else None
+        for columns, seen in groups(block, targets.gaps, targets.infinite):
+            for some in np.array_split(columns, -(-len(columns) // problem.most())):
+                found = problem.solve(targets.values[:, some], seen)
+                if found is None:
+                    continue
+                missed, candidate, penalty, slope, level = found
+                place, unit = some + at.start, targets.unit[some]
+                errors[:, place], best[place] = missed * unit**2, l2[order][penalty]
+                weights[:, place] = candidates[candidate].T
+                if kernel is not None:
+                    slope[features.unit == 0] = 0  # rounding, times an offset that may be large
+                    kernel[:, some], bias[place] = slope * (unit / unit_x), level * unit
+        if kernel is not None:
+            put(out, bias, at, kernel, targets.mean, features.mean)
+    tell_infinite("banded_ridge_search: y", infinite)
+    return BandedSearch(names, weights, best, out, None if out is None else bias, errors)
 
 
 class _Problem(NamedTuple):
-    """What all targets share: the design, candidates (candidate, band), l2 from the strongest, and
-    both parts of the splits, bool (fold, sample)."""
+    """What all targets share: the design, candidates (candidate, band), l2 from the strongest,
+    both parts of the splits, bool (fold, sample), and whether kernels are wanted."""
 
     design: Primal | Dual
     candidates: np.ndarray
     l2: np.ndarray
     train: np.ndarray
     test: np.ndarray
+    refit: bool
 
     def most(self) -> int:
         """Targets at a time."""
@@ -131,9 +147,9 @@ class _Problem(NamedTuple):
         height = 2 * features if isinstance(self.design, Primal) else samples
         return max(_BLOCK, _HELD // (len(self.train) * height))
 
-    def solve(self, y: np.ndarray, seen: np.ndarray):
-        """Errors (candidate, target), indices of candidate and penalty, kernel and bias of targets
-        y (sample, target) that have the samples `seen`; None if no fold is left."""
+    def solve(self, y: np.ndarray, seen: np.ndarray) -> tuple[Any, ...] | None:
+        """Errors (candidate, target), indices of candidate and penalty, kernel and bias (or None)
+        of targets y (sample, target) that have the samples `seen`; None if no fold is left."""
         left = (self.train & seen).any(axis=1) & (self.test & seen).any(axis=1)
         if not left.any():
             return None
@@ -145,7 +161,9 @@ class _Problem(NamedTuple):
         blocks = np.ascontiguousarray(y[:, padded].reshape(len(y), -1, width).swapaxes(0, 1))
         found = search(self.design, jnp.asarray(blocks), train, test, self.candidates, self.l2)
         errors, candidate, penalty = (np.array(a)[..., : y.shape[1]] for a in found)
-        every = _part(np.any([*self.train, *self.test], axis=0, keepdims=True), seen, y.dtype)
+        if not self.refit:
+            return errors, candidate, penalty, None, None
+        every = _part(used_of(self.train, self.test)[None], seen, y.dtype)
         kernel, bias = refit(self.design, y, every, self.candidates, candidate, self.l2[penalty])
         return errors, candidate, penalty, kernel, bias
 

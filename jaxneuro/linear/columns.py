@@ -15,22 +15,26 @@ class Centred(NamedTuple):
     Attributes:
       mean, unit: (column,) float64; the unit is a power of two, 0 of a constant: its values are 0.
       gaps: (column,) whether it had NaN.
+      infinite: (column,) whether it had infinite values; it is then taken for all NaN.
     """
 
     values: np.ndarray
     mean: np.ndarray
     unit: np.ndarray
     gaps: np.ndarray
+    infinite: np.ndarray
 
 
-def precision(*arrays: np.ndarray) -> np.dtype:
-    """float32; with `jax_enable_x64` float64, where any of the arrays is wider than float32."""
-    wide = np.result_type(*arrays, np.float32).itemsize > 4
+def precision(*dtypes: np.dtype) -> np.dtype:
+    """float32; with `jax_enable_x64` float64, where any of the dtypes is wider than float32."""
+    wide = np.result_type(*dtypes, np.float32).itemsize > 4
     own = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
     return np.dtype(np.float64 if wide and own else np.float32)
 
 
-def centred(name: str, given: np.ndarray, dtype: np.dtype, missing: bool = False) -> Centred:
+def centred(
+    name: str, given: np.ndarray, dtype: np.dtype, missing: bool = False, infinite: bool = False
+) -> Centred:
     """Takes offsets and units out in float64, in one pass over memory.
 
     Args:
@@ -38,22 +42,26 @@ def centred(name: str, given: np.ndarray, dtype: np.dtype, missing: bool = False
       given: (sample, column) numbers of any dtype.
       dtype: of the values returned.
       missing: whether NaN is allowed.
+      infinite: whether infinite values make their column one of NaN, and are not refused.
 
     Raises:
       ValueError: values that are infinite, or NaN where none is allowed.
     """
-    values, gaps = np.empty(given.shape, dtype), np.zeros(given.shape[1], bool)
+    values, (gaps, overflown) = np.empty(given.shape, dtype), np.zeros((2, given.shape[1]), bool)
     mean, unit = np.empty((2, given.shape[1]))
     for start in range(0, given.shape[1], _BLOCK):
         at = slice(start, start + _BLOCK)
         part = given[:, at].astype(np.float64)
-        average = part.sum(axis=0) / len(part)
+        with np.errstate(invalid="ignore"):  # of infinite values
+            average = part.sum(axis=0) / len(part)
         if not np.isfinite(average).all():
-            gone = np.isnan(part)
-            if np.isinf(part).any() or (gone.any() and not missing):
+            overflown[at] = np.isinf(part).any(axis=0)
+            if (overflown[at].any() and not infinite) or (np.isnan(part).any() and not missing):
                 raise ValueError(f"{name} must be finite" + " or NaN (missing)" * missing)
+            gone = np.isnan(part) | overflown[at]
             gaps[at] = gone.any(axis=0)
-            part = np.where(gone, np.nan_to_num(np.fmin.reduce(part, axis=0)), part)
+            low = np.fmin.reduce(np.where(gone, np.nan, part), axis=0)
+            part = np.where(gone, np.nan_to_num(low), part)
             average = part.mean(axis=0)
         low, high = part.min(axis=0), part.max(axis=0)
         mean[at] = np.clip(average, low, high)  # so that a constant becomes exactly 0
@@ -62,16 +70,26 @@ def centred(name: str, given: np.ndarray, dtype: np.dtype, missing: bool = False
         part -= mean[at]
         part *= np.ldexp(1.0, -exponent)
         values[:, at] = part
-    return Centred(values, mean, unit, gaps)
+    return Centred(values, mean, unit, gaps, overflown)
 
 
-def groups(y: np.ndarray, gaps: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Targets (index) that have the same samples, and which these are: bool (sample,)."""
+def groups(
+    y: np.ndarray, gaps: np.ndarray, infinite: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Targets (index) that have the same samples, and which these are: bool (sample,).
+
+    Args:
+      y: (sample, target), NaN where a value is missing.
+      gaps: (target,) whether there are any.
+      infinite: (target,) which have none at all; None: none of them.
+    """
     if not gaps.all():
         yield np.flatnonzero(~gaps), np.ones(len(y), bool)
     if gaps.any():
         some = np.flatnonzero(gaps)
         seen = ~np.isnan(y[:, some])
+        if infinite is not None:
+            seen &= ~infinite[some]
         bits = np.packbits(seen, axis=0).T
         _, first, which = np.unique(bits, axis=0, return_index=True, return_inverse=True)
         for group, one in enumerate(first):
