@@ -1,5 +1,7 @@
 """Sliding and generalising decoders: against scikit-learn, and what must not be."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -261,3 +263,23 @@ def test_what_cannot_be_is_named(given, message):
 def test_no_folds_are_named():
     with pytest.raises(TypeError, match="splits is 3"):
         generalise(X, Y, 3)
+
+
+@pytest.mark.parametrize("one", [sliding, generalise])
+def test_a_page_and_a_table(one, tmp_path):
+    pytest.importorskip("jinja2")
+    times = np.round(np.linspace(-0.1, 0.5, WINDOWS), 2)
+    found = one(X, Y, FOLDS, "max_correlation", permutations=19, windows=times)
+    assert found.chance == pytest.approx(1 / CLASSES)
+    table = found.table()
+    assert len(table["accuracy"]) == found.accuracy.size
+    if one is generalise:
+        row = 3 * WINDOWS + 6
+        assert (table["trained"][row], table["tested"][row]) == (str(times[3]), str(times[6]))
+        assert table["accuracy"][row] == found.accuracy[3, 6]
+    page = found.report(tmp_path, unit="s").read_text()
+    assert "corrected for all windows" in page
+    assert (tmp_path / "course.png").is_file()
+    assert (tmp_path / "generalisation.png").is_file() == (one is generalise)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["fits"] == WINDOWS * 4 * 20 and summary["score"] == np.nanmax(found.accuracy)

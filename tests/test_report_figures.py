@@ -36,6 +36,17 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "scores counted": lambda: figures.scores(NOISY, [EVIL] * 200, "Correlation"),
     "scores one": lambda: figures.scores([0.5], ["a"], "R²", 0.0),
     "scores undefined": lambda: figures.scores([np.nan], ["a"], "R²"),
+    "course": lambda: figures.course(
+        TIME[:9], NOISY[:9], NOISY[:27].reshape(3, 9), 0.5, NOISY[:9] > 0, "Time (s)"
+    ),
+    "course of names": lambda: figures.course(
+        [EVIL] * 40, NOISY[:40], NOISY[:80].reshape(2, 40), 0.5
+    ),
+    "generalised": lambda: figures.generalised(
+        TIME[:8], FIELD[:, :8], 0.5, FIELD[:, :8] > 1, "time (s)"
+    ),
+    "generalised undefined": lambda: figures.generalised(["a", EVIL], [[np.nan] * 2] * 2, 0.5),
+    "generalised alone": lambda: figures.generalised([3], [[0.5]], 0.5),
     "over time": lambda: figures.observed_predicted(PAIR, PAIR + 1, [EVIL, "b"], 0.1),
     "over time empty": lambda: figures.observed_predicted(PAIR, PAIR * np.nan, "ab", 0.1),
     "against": lambda: figures.observed_predicted(PAIR[:, :1], PAIR[:, :1], [EVIL]),

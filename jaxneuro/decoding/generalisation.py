@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,3 +86,39 @@ class Generalisation:
         flat = pairs.reshape(-1, pairs.shape[-1])
         counts = [np.bincount(row, minlength=size * size + 1)[:-1] for row in flat]
         return np.array(counts).reshape(*shape, size, size)
+
+    @property
+    def chance(self) -> float:
+        """The share of the largest class: the accuracy of who always says it."""
+        return float(np.bincount(self.labels).max() / len(self.labels))
+
+    def table(self) -> Mapping[str, Any]:
+        """Columns with a row for each window, or each two of them: `accuracy`, `p`, `p_alone`."""
+        places = np.indices(self.accuracy.shape).reshape(self.accuracy.ndim, -1)
+        names = ("window",) if self.accuracy.ndim == 1 else ("trained", "tested")
+        named = np.array([str(window) for window in self.windows])
+        made = {name: named[place] for name, place in zip(names, places, strict=True)}
+        made["accuracy"] = self.accuracy.ravel()
+        if self.p is not None and self.p_alone is not None:
+            made |= {"p": self.p.ravel(), "p_alone": self.p_alone.ravel()}
+        return made
+
+    def report(
+        self, folder: str | os.PathLike[str], title: str | None = None, unit: str = ""
+    ) -> Path:
+        """Writes the page: the course over windows, the matrix, a table of all.
+
+        Args:
+          folder: made where it does not exist.
+          title: of the page.
+          unit: of the windows, such as "s".
+
+        Returns:
+          the path of `report.html`.
+
+        Raises:
+          ImportError: the extra `report` is not installed.
+        """
+        from jaxneuro.decoding.generalised_page import write_page
+
+        return write_page(self, Path(folder), title, unit)

@@ -10,12 +10,15 @@ from jaxneuro.report.figures.maps import NETWORKS, confusion, images, label_map
 from jaxneuro.report.figures.responses import fields, polar, selectivity, tuning
 from jaxneuro.report.figures.scores import histogram, model_scores, scores
 from jaxneuro.report.figures.series import curve, observed_predicted, scatter, traces
+from jaxneuro.report.figures.windows import course, generalised
 
 __all__ = [
     "NETWORKS",
     "confusion",
+    "course",
     "curve",
     "fields",
+    "generalised",
     "histogram",
     "images",
     "importance",
