@@ -217,11 +217,14 @@ def _over_time(
             state = movements.m1_state(options.path)
             made["Kalman filter, position and acceleration too"] = kalman_filter(state=state, **few)
     found = {name: decoder(recording) for name, decoder in made.items()}
-    own = options.data == "m1-reach"  # has its network at any price, and a second of the past
+    own = options.data == "m1-reach"  # has its network at any price, and 1.5 s of the past
     if max(lags) and ("GRU" in known or own):
         small = recurrent(16, 30, dropout=0.0)
-        large = recurrent(128, 1200, dropout=0.4, readin=20, seeds=3) if own else recurrent()
-        wide = replace(recording, past=past_of(given.x, 19)) if own else recording
+        large = recurrent()
+        if own:  # learns from all but the first 0.4 s of a window
+            large = recurrent(128, 3000, dropout=0.4, readin=20, strengths=(3e-4, 1e-3), seeds=3,
+                              batch=32, moments=22)  # fmt: skip
+        wide = replace(recording, past=past_of(given.x, 29)) if own else recording
         found["GRU"] = small(recording) if options.quick else large(wide)
     part.notes += [note for note in notes if note.split(" was")[0] not in {"MLP", *found}]
     return found

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import jaxneuro as jn
 from jaxneuro import axes, decoding, metrics, splits
+from jaxneuro.decoding import contenders
 from jaxneuro.decoding.importance import importance
 
 TIME = 600
@@ -113,6 +115,61 @@ def test_a_network_over_sequences_and_categories() -> None:
     told = importance(softmax_regression(2), x, side, NESTED, L2, np.arange(6), choice="accuracy",
                       score=metrics.accuracy, trials=trials, resamples=100)  # fmt: skip
     assert told.drop.shape == (6, 1) and told.low[0, 0] > 0.1 and abs(told.drop[5, 0]) < 0.03
+
+
+@pytest.fixture(scope="module")
+def compared():
+    """Of a time series: unit 0 tells of the movement now, unit 1 of it two bins later."""
+    rng = np.random.default_rng(3)
+    y = np.convolve(rng.normal(size=TIME), np.exp(-np.arange(9) / 3))[:TIME, None]
+    x = np.c_[y, np.roll(y, 2), rng.normal(size=(TIME, 2))]
+    x[:, :2] += [0.5, 0.1] * rng.normal(size=(TIME, 2))
+    few = (1e-3, 1e-1)
+    decoders = {
+        "Wiener filter": contenders.wiener(few),
+        "Kalman filter": contenders.kalman_filter(noise=[1.0], lag=[0]),
+    }
+    made = decoding.decode(x, y, dt=0.05, lags=(0, 1), decoders=decoders, resamples=19)
+    return x, y, made
+
+
+def test_of_what_was_compared(compared) -> None:
+    """The decoder as it was chosen, without each unit: as asked of `importance` itself."""
+    x, y, made = compared
+    one = made.decoders["Wiener filter"]
+    lost = made.importance(decoder="Wiener filter", resamples=50)
+    np.testing.assert_allclose(lost.score, made.sure["Wiener filter"].score, atol=1e-4)
+    assert lost.names == (0, 1, 2, 3) and lost.mean.argmax() == 0
+    design = one.view(x)[:, : int(one.chosen["lags"]) + 1]
+    grid = axes.grid(l2=[one.chosen["l2"]])
+    same = importance(decoding.linear_decoder(1), design, (y - made.centre) / made.spread,
+                      made.splits, grid, np.arange(4), series=True, resamples=50)  # fmt: skip
+    np.testing.assert_allclose(lost.drop, same.drop, atol=1e-5)
+    np.testing.assert_allclose(lost.low, same.low, atol=1e-4)
+    areas = made.importance(np.array(["M1", "PMd", "PMd", "PMd"]), "Wiener filter", 50)
+    assert areas.names == ("M1", "PMd")
+
+
+def test_it_is_on_the_page(compared, tmp_path) -> None:
+    pytest.importorskip("matplotlib")
+    *_, made = compared
+    without = made.report(tmp_path / "without").read_text()
+    assert "Signals left out" not in without
+    lost = made.importance(["a", "b", "noise", "noise"], "Wiener filter", 50)
+    page = made.report(tmp_path / "with", importance=lost).read_text()
+    assert "Signals left out" in page and "noise" in page
+    assert (tmp_path / "with" / "importance.png").is_file()
+
+
+def test_what_cannot_be_left_out_is_said(compared, tmp_path) -> None:
+    *_, made = compared
+    with pytest.raises(ValueError, match=r"Kalman filter is not fitted.*\['Wiener filter'\]"):
+        made.importance(decoder="Kalman filter")
+    with pytest.raises(ValueError, match="no decoder 'MLP'"):
+        made.importance(decoder="MLP")
+    made.save(tmp_path / "made.jaxneuro")
+    with pytest.raises(ValueError, match="loaded"):
+        jn.load(tmp_path / "made.jaxneuro").importance(decoder="Wiener filter")
 
 
 def test_what_is_wrong_is_named() -> None:

@@ -8,7 +8,7 @@ from helpers import python
 
 import jaxneuro as jn
 from jaxneuro import axes, decoding, features, splits
-from jaxneuro.decoding import contenders
+from jaxneuro.decoding import contenders, epoch_contenders
 from jaxneuro.decoding.online import Stream, load_stream, stream
 from jaxneuro.selection import lag_choice
 
@@ -167,6 +167,23 @@ def test_categories() -> None:
 
 
 @pytest.mark.slow
+def test_decoders_of_whole_epochs_are_refused() -> None:
+    rng = np.random.default_rng(7)
+    x, labels = rng.normal(size=(40, 3, 32)), np.repeat(["a", "b"], 20)
+    decoders = {
+        "CSP": epoch_contenders.common_patterns((2,)),
+        "one window": epoch_contenders.windows(2, (1.0, 10.0)),
+    }
+    found = decoding.decode(x, labels, decoders=decoders, resamples=9)
+    for name in decoders:
+        with pytest.raises(ValueError, match=f"{name} tells of whole epochs"):
+            stream(found, decoder=name)
+    single = decoding.decode_epochs(x, labels, splits.k_fold(40, 2, 0), components=2)
+    with pytest.raises(TypeError, match="csp and lda tells of whole epochs"):
+        stream(single)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.slow
 def test_targets_far_from_zero() -> None:
     x, y = recording()
     fit = jn.make_fit(
@@ -251,7 +268,7 @@ def test_a_file_needs_no_model(lags, recurrent, filtered, tmp_path) -> None:
     np.save(tmp_path / "x.npy", own[:30])
     code = """
 import sys, numpy as np
-from jaxneuro.decoding import contenders
+from jaxneuro.decoding import contenders, epoch_contenders
 from jaxneuro.decoding.online import load_stream
 online = load_stream(sys.argv[1] + "/network")
 state = online.init()

@@ -160,6 +160,19 @@ def test_a_readin_is_a_mixture_of_the_features(cell) -> None:
         assert not np.any(params["input"]["bias"])
 
 
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_each_moment_is_the_last_of_what_came_before(cell) -> None:
+    rng = np.random.default_rng(4)
+    x = jnp.asarray(rng.normal(size=(5, 7, 3)), jnp.float32)
+    whole, every = (models.recurrent(4, 2, cell=cell, readin=2, moments=m) for m in (None, 3))
+    params = whole.init(jax.random.key(0), x)
+    jax.tree.map(np.testing.assert_array_equal, params, every.init(jax.random.key(0), x))
+    made = every.apply(params, x)
+    assert made.shape == (5, 3, 2) and every.readout is None
+    for moment, seen in enumerate((5, 6, 7)):
+        np.testing.assert_allclose(made[:, moment], whole.apply(params, x[:, :seen]), atol=1e-6)
+
+
 def test_dropout_leaves_scores_alone_and_bad_arguments_are_named() -> None:
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(4, 3, 2)), jnp.float32)
@@ -174,6 +187,7 @@ def test_dropout_leaves_scores_alone_and_bad_arguments_are_named() -> None:
         (lambda: models.recurrent(cell="rnn"), "cell is 'rnn'"),
         (lambda: models.recurrent(dropout=1.0), "dropout is 1.0"),
         (lambda: models.recurrent(readin=0), "readin is 0"),
+        (lambda: models.recurrent(moments=0), "moments is 0"),
         (lambda: models.temporal_convolution(()), "sizes are"),
         (lambda: models.temporal_convolution(size=0), "size is 0"),
     ):

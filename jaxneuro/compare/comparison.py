@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
+import jax
 import numpy as np
 
 from jaxneuro import metrics
@@ -17,6 +18,7 @@ from jaxneuro.statistics import Certainty, certainty
 
 T = TypeVar("T", bound=Compared)
 
+_r2 = jax.jit(metrics.r2)  # call by call it is thirty programs
 _WORK = 1e9  # numbers that resampling may look at for each contender
 
 
@@ -96,7 +98,7 @@ def _constant(recording: Recording) -> float:
     held, splits = recording.held, recording.splits
     if not recording.classes:
         zero = np.zeros_like(recording.y[held])  # the mean of what is fitted, in its units
-        scores = np.atleast_1d(metrics.r2(recording.y[held], zero))
+        scores = np.atleast_1d(_r2(recording.y[held], zero))
         return float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
     right = []
     for train, test in zip(splits.train[:, -1] > 0, splits.test[:, -1] > 0, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,14 @@ _NOTE = (
 )
 
 
-def write_page(found: Compared, folder: Path, title: str | None) -> Path:
-    """See `Compared.report`."""
+def write_page(
+    found: Compared,
+    folder: Path,
+    title: str | None,
+    more_tables: Sequence[Table] = (),
+    more_figures: Sequence[Figure] = (),
+) -> Path:
+    """See `Compared.report`; a job may have more to show behind what all have."""
     sure, words = found.certain, f"{found.job.word}s"
     report.write(
         folder,
@@ -44,8 +51,8 @@ def write_page(found: Compared, folder: Path, title: str | None) -> Path:
             "p": np.ravel(sure.p).tolist(),
         },
         fits=found.table(),
-        tables=tables(found),
-        figures=pictures(found),
+        tables=[*tables(found), *more_tables],
+        figures=[*pictures(found), *more_figures],
         notes=found.notes,
         provenance=report.versions(),
     )

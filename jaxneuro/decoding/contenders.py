@@ -26,6 +26,7 @@ from jaxneuro.compare.contenders import (
 from jaxneuro.compare.recording import Recording
 from jaxneuro.decoding import epoch_contenders as epochs
 from jaxneuro.decoding import fits
+from jaxneuro.decoding import moments as every_moment
 from jaxneuro.decoding.cascade import wiener_cascade
 from jaxneuro.decoding.kalman import kalman
 from jaxneuro.selection.defaults import STRENGTHS
@@ -152,13 +153,16 @@ def recurrent(
     readin: int | None = None,
     strengths: Sequence[float] = (1e-3, 1e-2),
     seeds: int = 1,
+    batch: int = _BATCH,
+    moments: int | None = None,
 ) -> Decoder:
     """`decoding.recurrent` over the lags in their order; "l2" is chosen, by one seed, and the
-    predictions of so many `seeds` are averaged."""
-    made = partial(
-        fits.recurrent, hidden=hidden, steps=steps, cell=cell, dropout=dropout, readin=readin
-    )
-    return partial(_network, made, True, 3e-3, strengths=tuple(strengths), seeds=seeds)
+    predictions of so many `seeds` are averaged. With `moments` it learns from so many of the last
+    moments of each window, not from its last alone: smaller batches then do."""
+    made = partial(fits.recurrent, hidden=hidden, steps=steps, batch=batch, cell=cell,
+                   dropout=dropout, readin=readin)  # fmt: skip
+    return partial(_network, made, True, 3e-3, strengths=tuple(strengths), seeds=seeds,
+                   moments=moments)  # fmt: skip
 
 
 def temporal_convolution(steps: int = STEPS, **options: Any) -> Decoder:
@@ -191,13 +195,22 @@ def _network(
     recording: Recording,
     strengths: Sequence[float] = _DEEP,
     seeds: int = 1,
+    moments: int | None = None,
 ) -> Contender:
     grid = axes.grid(l2=strengths, learning_rate=[rate])
     view = all_lags(recording)._replace(ordered=ordered)
     if ordered and view.past is None:
         raise ValueError("a network over sequences needs a time series: give dt")
-    fit = make(recording.y.shape[1])
-    return searched(recording, fit, view, grid, "mean_squared_error", seeds)
+    outputs, score = recording.y.shape[1], "mean_squared_error"
+    fit = make(outputs)
+    if moments is None:
+        return searched(recording, fit, view, grid, score, seeds)
+    times = recording.past.last + 1 + recording.past.ahead
+    if not 1 <= moments <= times:
+        raise ValueError(f"moments is {moments}: windows are of {times} moments")
+    wide = make(outputs, moments=moments)
+    found = searched(every_moment.laid(recording, moments), wide, view, grid, score, seeds)
+    return every_moment.at_last(found, fit, recording)
 
 
 def _kalman(options: dict[str, Any], recording: Recording) -> Contender:

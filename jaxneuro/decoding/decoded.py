@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +12,9 @@ from numpy.typing import ArrayLike
 
 from jaxneuro.compare.compared import Compared, Job
 from jaxneuro.compare.contender import Contender
+from jaxneuro.decoding.importance import Importance
 from jaxneuro.decoding.kinds import KINDS
+from jaxneuro.decoding.missed import importance_of
 
 KIND = "jaxneuro decoded"
 
@@ -39,3 +43,49 @@ class Decoded(Compared):
           (sample, output) in the units of `y`, or probabilities (sample, class).
         """
         return self._predict(x, trials, decoder)
+
+    def importance(
+        self, groups: ArrayLike | None = None, decoder: str | None = None, resamples: int = 999
+    ) -> Importance:
+        """What is lost where some of the signals are left out: see `decoding.importance`. A decoder
+        is fitted anew without each group, at the lags and strengths chosen (a network that learned
+        from several moments of a window, from the last), so name one that is fitted quickly;
+        `report(folder, importance=...)` puts it on the page.
+
+        Args:
+          groups: (feature,) labels of areas, bands, tetrodes, or (*feature); None: each feature by
+            itself, by its number in the last axis of `x`.
+          decoder: its name; None: the one chosen.
+          resamples: of the intervals.
+
+        Raises:
+          ValueError: no such decoder; one that is no network or filter fitted step by step, whose
+            features cannot be left out so; a result that was loaded, which is without its `x`.
+        """
+        return importance_of(self, groups, decoder, resamples)
+
+    def report(
+        self,
+        folder: str | os.PathLike,
+        title: str | None = None,
+        *,
+        importance: Importance | None = None,
+    ) -> Path:
+        """Writes `report.html`, its figures, `fits.csv` and `summary.json` into `folder`.
+
+        Args:
+          folder: made where it is not there.
+          title: of the page.
+          importance: of `importance`, to be shown there too.
+
+        Returns:
+          the path of the page.
+
+        Raises:
+          ImportError: the extra `report` is not installed.
+        """
+        from jaxneuro.compare.page import write_page
+        from jaxneuro.decoding.missed import shown
+
+        made = ((), ()) if importance is None else shown(importance, self.score_name)
+        return write_page(self, Path(folder), title, *made)

@@ -63,11 +63,15 @@ def recurrent(
     cell: Literal["gru", "lstm"] = "gru",
     dropout: float = 0.0,
     readin: int | None = None,
+    moments: int | None = None,
 ) -> Fit:
     """A GRU or LSTM over the past of each sample, `x` (sample, time, feature) (`models.recurrent`),
-    trained as `mlp` is; "l2", "learning_rate"."""
-    model = models.recurrent(hidden, outputs, cell=cell, dropout=dropout, readin=readin)
-    return _network(model, steps, batch)
+    trained as `mlp` is; "l2", "learning_rate". With `moments` its loss is taken at so many of the
+    last times, `y` (sample, moment, output), and its scores at the last."""
+    model = models.recurrent(
+        hidden, outputs, cell=cell, dropout=dropout, readin=readin, moments=moments
+    )
+    return _network(model, steps, batch, moments)
 
 
 def temporal_convolution(
@@ -84,18 +88,31 @@ def temporal_convolution(
     return _network(model, steps, batch)
 
 
-def _network(model: Model, steps: int, batch: int | None) -> Fit:
+def _network(model: Model, steps: int, batch: int | None, moments: int | None = None) -> Fit:
+    penalty, scores = penalties.ridge(), SCORES
+    if moments is not None:  # a strength means the same for one moment as for many
+        penalty = penalties.Penalty(Closed(_times, (moments, penalty.value)))
+        scores = {name: metrics.Score(Closed(_at_last, (score,)), score.higher_is_better)
+                  for name, score in SCORES.items()}  # fmt: skip
     return make_fit(
         model,
         losses.half_squared_error,
         Closed(_adam, (steps,)),
-        penalties.ridge(),
+        penalty,
         Stop(max_steps=steps, gradient=0, plateau=0),
-        scores=SCORES,
+        scores=scores,
         standardise=True,
         relative=True,
         batch=batch,
     )
+
+
+def _times(moments: int, value: Any, params: Any, hyper: Mapping[str, Array]) -> Array:
+    return moments * value(params, hyper)
+
+
+def _at_last(score: Any, y: Array, prediction: Array, weight: Array | None = None) -> Array:
+    return score(y[:, -1], prediction[:, -1], weight)
 
 
 def search_one(

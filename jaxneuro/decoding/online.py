@@ -17,6 +17,8 @@ from jaxneuro import compat
 from jaxneuro.decoding import online_series, online_windows
 from jaxneuro.decoding.contender import Classifier, Contender
 from jaxneuro.decoding.decoded import Decoded
+from jaxneuro.decoding.epoch_contenders import SpatialClassifier
+from jaxneuro.decoding.epoch_decoding import EpochDecoding
 from jaxneuro.decoding.kalman import Kalman
 from jaxneuro.decoding.naive_bayes import NaiveBayes
 from jaxneuro.decoding.units import Units
@@ -27,6 +29,8 @@ from jaxneuro.types import Closed
 
 _KIND = "jaxneuro stream"
 _PROGRAM, _MANIFEST = "step.stablehlo", "manifest.json"
+_EPOCHS = ("stream: {} tells of whole epochs and says nothing before the last bin of one: cut them "
+           "at their events, and hand each to predict(x)")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,8 +150,8 @@ def stream(
         `lag_choice` does (`x[0] - design[0, 0]`). None: nothing.
 
     Raises:
-      ValueError: a smoother, or lags that look ahead; an `x` that holds no past in order; an
-        argument that is of another kind of result.
+      ValueError: a smoother, or lags that look ahead; a decoder of whole epochs; an `x` that holds
+        no past in order; an argument that is of another kind of result.
       TypeError: another kind of result.
     """
     layout = {"bins": bins, "newest": newest, "centre": centre}
@@ -161,6 +165,7 @@ def stream(
         name = found.chosen if decoder is None else decoder
         if name not in found.decoders:
             raise ValueError(f"stream: no decoder {name!r}; there are {list(found.decoders)}")
+        _refuse_epochs(found, name)
         own = _of_contender(found.decoders[name])
         units = None if found.classes else Units(found.centre, found.spread)
         own["y_units"] = own["y_units"] if units is None else units.after(own["y_units"])
@@ -171,7 +176,17 @@ def stream(
         return Stream(**online_series.of_naive_bayes(found))
     if isinstance(found, Search):
         return Stream(**online_windows.of_search(found, bins, newest, centre))
+    if isinstance(found, EpochDecoding):
+        raise TypeError(_EPOCHS.format(f"{found.features} and {found.decoder}"))
     raise TypeError(f"stream: {found!r:.80} is no result of decode, kalman, naive_bayes or search")
+
+
+def _refuse_epochs(found: Decoded, name: str) -> None:
+    own = found.decoders[name].found
+    unordered = bool(found.classes) and found.dt is None
+    epochs = unordered and isinstance(own, Search) and len(online_windows.tail_of(own)) == 2
+    if epochs or isinstance(own, SpatialClassifier):
+        raise ValueError(_EPOCHS.format(name))
 
 
 def _of_contender(one: Contender) -> dict[str, Any]:

@@ -24,6 +24,7 @@ def recurrent(
     cell: Literal["gru", "lstm"] = "gru",
     dropout: float = 0.0,
     readin: int | None = None,
+    moments: int | None = None,
 ) -> Model:
     """A gated recurrent layer, and a readout of its last state.
 
@@ -45,6 +46,9 @@ def recurrent(
         each step of a fit; the same features at all times.
       readin: mixtures of the features that the layer is given in place of all of them, learned
         along with it: many features then take far fewer weights. None: the features.
+      moments: predictions of so many last moments, (sample, moment[, output]), in their order, each
+        of what came before it: for a loss at all of them. Parameters are the same. None: of the
+        last alone.
 
     Parameters are `{"input": {kernel (feature, gates·hidden), bias}, "state": {kernel (hidden,
     gates·hidden)[, bias (hidden,)]}, "readout": {kernel, bias}}`, gates in the order above; with
@@ -59,8 +63,11 @@ def recurrent(
         raise ValueError(f'recurrent: cell is {cell!r}, must be "gru" or "lstm"')
     if readin is not None and readin < 1:
         raise ValueError(f"recurrent: readin is {readin}, must be None or at least 1")
-    module = _Recurrent(hidden, outputs, cell, float(dropout), readin)
-    return _model(module, dropout)
+    if moments is not None and moments < 1:
+        raise ValueError(f"recurrent: moments is {moments}, must be None or at least 1")
+    module = _Recurrent(hidden, outputs, cell, float(dropout), readin, moments)
+    made = _model(module, dropout)
+    return made if moments is None else made._replace(readout=None)  # one for several columns of y
 
 
 def temporal_convolution(
@@ -114,10 +121,13 @@ class _Recurrent(nn.Module):
     cell: str
     dropout: float
     readin: int | None
+    moments: int | None = None
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         x = _dropped(self, _in_time("recurrent", x), train, over_time=True)
+        if self.moments is not None and self.moments > x.shape[1]:
+            raise ValueError(f"recurrent: moments is {self.moments}, of windows of {x.shape[1]}")
         gates = 3 if self.cell == "gru" else 4
         start = nn.initializers.zeros if self.cell == "gru" else _open
         layer = {"kernel_init": LECUN_NORMAL, "param_dtype": x.dtype}
@@ -125,8 +135,8 @@ class _Recurrent(nn.Module):
             x = nn.Dense(self.readin, **layer, name="input")(x)
         name = "input" if self.readin is None else "gates"
         known = nn.Dense(gates * self.hidden, **layer, bias_init=start, name=name)(x)
-        state = _State(self.hidden, gates, self.cell == "gru", name="state")(known)
-        state = _dropped(self, state, train)
+        layer = _State(self.hidden, gates, self.cell == "gru", self.moments, name="state")
+        state = _dropped(self, layer(known), train, over_time=self.moments is not None)
         return _readout(self.outputs, state)
 
 
@@ -137,11 +147,13 @@ def _open(key: Array, shape: tuple[int, ...], dtype=float) -> Array:
 
 
 class _State(nn.Module):
-    """(sample, time, gates·hidden) of the input -> the last state (sample, hidden)."""
+    """(sample, time, gates·hidden) of the input -> the last state (sample, hidden), or those of the
+    last moments (sample, moment, hidden)."""
 
     hidden: int
     gates: int
     has_bias: bool
+    moments: int | None = None
 
     @nn.compact
     def __call__(self, known: Array) -> Array:
@@ -152,22 +164,33 @@ class _State(nn.Module):
         if self.has_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.hidden,), known.dtype)
 
-            def gru(state: Array, now: Array) -> tuple[Array, None]:
+            def gru(state: Array, now: Array) -> tuple[Array, Array | None]:
                 before = state @ kernel
                 given, told = (jnp.split(a, [2 * self.hidden], axis=1) for a in (now, before))
                 reset, keep = jnp.split(nn.sigmoid(given[0] + told[0]), 2, axis=1)
                 new = jnp.tanh(given[1] + reset * (told[1] + bias))
-                return (1 - keep) * new + keep * state, None
+                state = (1 - keep) * new + keep * state
+                return state, self._shown(state)
 
-            return jax.lax.scan(gru, zero, by_time)[0]
+            return self._wanted(*jax.lax.scan(gru, zero, by_time))
 
-        def lstm(carry: tuple[Array, Array], now: Array) -> tuple[tuple[Array, Array], None]:
+        def lstm(carry: tuple[Array, Array], now: Array):
             state, memory = carry
             take, keep, show, new = jnp.split(now + state @ kernel, 4, axis=1)
             memory = nn.sigmoid(keep) * memory + nn.sigmoid(take) * jnp.tanh(new)
-            return (nn.sigmoid(show) * jnp.tanh(memory), memory), None
+            state = nn.sigmoid(show) * jnp.tanh(memory)
+            return (state, memory), self._shown(state)
 
-        return jax.lax.scan(lstm, (zero, zero), by_time)[0][0]
+        (state, _), every = jax.lax.scan(lstm, (zero, zero), by_time)
+        return self._wanted(state, every)
+
+    def _shown(self, state: Array) -> Array | None:
+        return None if self.moments is None else state
+
+    def _wanted(self, last: Array, every: Array | None) -> Array:
+        if every is None or self.moments is None:
+            return last
+        return jnp.moveaxis(every[-self.moments :], 0, 1)
 
 
 class _Temporal(nn.Module):
@@ -203,4 +226,4 @@ def _dropped(module: nn.Module, x: Array, train: bool, over_time: bool = False) 
 
 def _readout(outputs: int | None, x: Array) -> Array:
     layer = nn.Dense(outputs or 1, kernel_init=LECUN_NORMAL, param_dtype=x.dtype, name="readout")
-    return layer(x) if outputs else layer(x)[:, 0]
+    return layer(x) if outputs else layer(x)[..., 0]

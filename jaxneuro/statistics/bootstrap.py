@@ -81,11 +81,13 @@ def bootstrap(
         raise ValueError(f"weight {whole.shape} must be ({count},), 0 or more and not all 0")
     draws = make_draws(count, resamples, groups, length, bca, seed)
     size = max(1, min(64, _NUMBERS // max(np.size(a) for a in arrays)))
+    # Whole batches: a smaller last one would be compiled anew.
+    indices = np.arange(-(-draws.size // size) * size, dtype=np.int32)
+    given, whole = tuple(np.asarray(a) for a in arrays), whole.astype(np.float32)
     with compat.own_settings():
-        given = tuple(jnp.asarray(a) for a in arrays)
-        weights, whole = draws.weights, jnp.asarray(whole, jnp.float32)
-        found = _mapped(statistic, size, weights, whole, jnp.arange(draws.size), given)
-    return _reduced(jax.tree.map(np.asarray, found), draws, bca, level)
+        found = _mapped(statistic, size, draws.weights, whole, indices, given)
+        found = jax.tree.map(lambda a: np.asarray(a)[: draws.size], found)
+    return _reduced(found, draws, bca, level)
 
 
 def bootstrap_fits(

@@ -100,7 +100,7 @@ def certainty(
     )
     orders = _orders(len(y), nulls, length if series else None, groups, seed)
     with compat.own_settings():
-        null = jax.tree.map(np.asarray, _under(both, jnp.asarray(orders), y, prediction))
+        null = jax.tree.map(np.asarray, _under(both, orders, y, prediction))
     sign = 1 if made.higher_is_better else -1
     each, mean = (
         p_values(sign * np.asarray(a), _finite(sign * b))
