@@ -34,6 +34,8 @@ CASES = {
     "searchlight_lda": "searchlight:lda",
     "betas_ar1": "betas:prewhitened",
     "betas_separate": "betas:separate",
+    "halving": "halving:run",
+    "ridge_disk": "ridge_disk:run",
     "refill": "refill:case",
     "lanes": "lanes:run",
     "scaling": "scaling:run",

@@ -35,6 +35,7 @@ from jaxneuro import (
     splits,
     statistics,
 )
+from jaxneuro.disk import fit_targets
 from jaxneuro.engine import Interrupted, fit_many, plan
 from jaxneuro.fit import Fit, Stop, make_fit
 from jaxneuro.fits import Fits, Selection
@@ -42,7 +43,7 @@ from jaxneuro.inputs import make_inputs, stack_subjects
 from jaxneuro.linear import condense
 from jaxneuro.loading import load
 from jaxneuro.metrics import Score
-from jaxneuro.selection import protocol
+from jaxneuro.selection import protocol, search
 from jaxneuro.types import Axis, Inputs, Model, Status, Warned
 from jaxneuro.version import __version__
 
@@ -68,6 +69,7 @@ __all__ = [
     "encoding",
     "features",
     "fit_many",
+    "fit_targets",
     "fmri",
     "load",
     "losses",
@@ -79,6 +81,7 @@ __all__ = [
     "penalties",
     "plan",
     "protocol",
+    "search",
     "splits",
     "stack_subjects",
     "statistics",

@@ -48,7 +48,8 @@ ONLY = {
 
 
 def test_every_case_is_known():
-    assert set(CASES) == {*AGREE, "lanes", "scaling", "cold_start", "recurrent"}
+    others = {"lanes", "scaling", "cold_start", "recurrent", "halving", "ridge_disk"}
+    assert set(CASES) == {*AGREE, *others}
 
 
 @pytest.mark.slow

@@ -15,12 +15,14 @@ from jaxneuro.areas.fits import (
 from jaxneuro.areas.found import SearchlightMap
 from jaxneuro.areas.identified import Identified
 from jaxneuro.areas.identify import identify
+from jaxneuro.areas.label_files import label_vertices, save_labels
 from jaxneuro.areas.neighbours import Neighbours, discs, from_lists, spheres
 from jaxneuro.areas.parcellated import Labelled, Parcellation
 from jaxneuro.areas.parcellation import parcellate
 from jaxneuro.areas.searchlight import searchlight
 from jaxneuro.areas.segments import match_segments
 from jaxneuro.areas.shared_response import SharedResponse, shared_response
+from jaxneuro.areas.surroundings import surroundings
 from jaxneuro.classify.screening import anova, screening
 
 __all__ = [
@@ -43,15 +45,18 @@ __all__ = [
     "hyperalign",
     "identify",
     "identify_one",
+    "label_vertices",
     "linear_svm",
     "match_segments",
     "network",
     "parcellate",
     "procrustes",
     "region_cnn",
+    "save_labels",
     "screening",
     "searchlight",
     "shared_response",
     "softmax_regression",
     "spheres",
+    "surroundings",
 ]

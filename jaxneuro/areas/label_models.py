@@ -70,7 +70,7 @@ def _probabilities(
     discriminant: Discriminant, x: Array, around: Array, smoothing: int, temperature: float
 ) -> Array:
     scores = _scores(discriminant, x)
-    scores = jax.lax.fori_loop(0, smoothing, lambda _, s: _smoothed(s, around), scores)
+    scores = jax.lax.fori_loop(0, smoothing, lambda _, s: smoothed(s, around), scores)
     return jax.nn.softmax(scores / temperature)
 
 
@@ -96,7 +96,7 @@ def tried(
         """(smoothing,) and (smoothing, temperature) of one subject."""
         past, found = 0, []
         for level in smoothings:
-            scores = jax.lax.fori_loop(past, level, lambda _, s: _smoothed(s, around), scores)
+            scores = jax.lax.fori_loop(past, level, lambda _, s: smoothed(s, around), scores)
             past, right = level, (scores.argmax(axis=1) == truth).mean()
             found.append((right, jax.lax.map(partial(_log_loss, scores, truth), temperatures)))
         right, loss = zip(*found, strict=True)
@@ -131,7 +131,8 @@ def _log_loss(scores: Array, truth: Array, temperature: Array) -> Array:
     return -jnp.maximum(jnp.take_along_axis(told, truth[:, None], axis=1), _LEAST).mean()
 
 
-def _smoothed(scores: Array, around: Array) -> Array:
+def smoothed(scores: Array, around: Array) -> Array:
+    """Means of `scores` (unit, column) over each unit's `around` (unit, place); -1 is nobody."""
     there = around >= 0
     total = (scores[around] * there[:, :, None]).sum(axis=1)
-    return total / there.sum(axis=1, keepdims=True)
+    return total / jnp.maximum(there.sum(axis=1, keepdims=True), 1)

@@ -130,6 +130,21 @@ def mesh_edges(faces: ArrayLike, vertices: int) -> list[NDArray[np.intp]]:
     return [pairs[a:b, 1] for a, b in pairwise(ends)]
 
 
+def around_of(graph: Neighbours | Sequence[ArrayLike], units: int) -> NDArray[np.int32]:
+    """(unit, place) each unit itself and those beside it; -1 where there is none.
+
+    Raises:
+      ValueError: a graph of another number of units.
+    """
+    lists = graph.lists() if isinstance(graph, Neighbours) else list(graph)
+    if len(lists) != units:
+        raise ValueError(f"graph has {len(lists)} units, x has {units}")
+    both = from_lists([np.append(np.asarray(some, np.int64), i) for i, some in enumerate(lists)])
+    if both.index.max() >= units:
+        raise ValueError(f"graph: neighbour {both.index.max()} is not one of {units} units")
+    return both.index
+
+
 def _within(links: list[list[tuple[int, float]]], centre: int, limit: float) -> list[int]:
     known = dict[int, float]()
     waiting = [(0.0, centre)]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro import splits
 from jaxneuro.areas.label_models import LabelModel, fitted, probabilities, tried
-from jaxneuro.areas.neighbours import Neighbours, from_lists
+from jaxneuro.areas.neighbours import Neighbours, around_of
 from jaxneuro.areas.parcellated import Parcellation, labelled
 
 _SHRINKAGES = (0.9, 0.7, 0.5, 0.3, 0.1, 0.03)  # the strongest first: ties go to it
@@ -68,7 +68,8 @@ def parcellate(
     levels = tuple(sorted({int(s) for s in smoothings})) if graph is not None else (0,)
     if not levels or levels[0] < 0 or folds < 2:
         raise ValueError(f"smoothings = {smoothings}, folds = {folds}: from 0, and from 2")
-    around = _around(graph, units)
+    alone = np.arange(units, dtype=np.int32)[:, None]
+    around = alone if graph is None else around_of(graph, units)
     train, test = _rows(subjects, folds)
     chosen = _chosen(given, y, around, train, test, shrinkages, levels)
     models = [
@@ -168,16 +169,3 @@ def _classes(
     if len(classes) < 2:
         raise ValueError("labels: at least 2 classes are needed")
     return classes, y.reshape(subjects, units).astype(np.int32)
-
-
-def _around(graph: Neighbours | Sequence[ArrayLike] | None, units: int) -> NDArray[np.int32]:
-    """(unit, place) each unit and its neighbours; -1 where there is none."""
-    if graph is None:
-        return np.arange(units, dtype=np.int32)[:, None]
-    lists = graph.lists() if isinstance(graph, Neighbours) else list(graph)
-    if len(lists) != units:
-        raise ValueError(f"graph has {len(lists)} units, x has {units}")
-    both = from_lists([np.append(np.asarray(some, np.int64), i) for i, some in enumerate(lists)])
-    if both.index.max() >= units:
-        raise ValueError(f"graph: neighbour {both.index.max()} is not one of {units} units")
-    return both.index
