@@ -210,6 +210,7 @@ def test_all_other_programs_are_lowered_for_accelerators(called):
     areas.shared_response(series, 2)
     prints = rng.normal(size=(4, 9, 5)).astype(np.float32)
     areas.parcellate(prints, np.repeat(["a", "b", "c"], 3))
+    areas.surroundings(prints[0], areas.from_lists([[(i + 1) % 9] for i in range(9)]))
     assert {name for name, _ in called} == set(PROGRAMS) and len(PROGRAMS) > 10
     for (name, _), traced in called.items():
         try:
