@@ -12,7 +12,7 @@ What the data of one neuron pass through, from `encoding.encode` to a table:
    start, advance, finish.
 4. In a lane, `axes.targets` has taken the neuron's column of `y`, `axes.folds` its weights,
    `axes.grid` its strength; `fit.objective` turns parameters into a prediction, loss and penalties,
-   `fit.make` takes one step of the optimizer a value-and-gradient, `fit.verdict` says when it ends.
+   `fit.step` takes one step of the optimizer a value-and-gradient, `fit.verdict` says when it ends.
 5. Lanes whose fits have ended hand their result to the host and take the next rows.
 6. `search` chooses the neuron's strength on the inner folds and refits; `Fits` holds parameters,
    scores and statuses of all neurons, `table()` has one row a fit, `predict(x)` the rates.

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxneuro.fit.make import Fit, FitState
+from jaxneuro.fit.make import Fit
+from jaxneuro.fit.step import FitState
 from jaxneuro.types import Array, Closed, Inputs, Result, Status
 
 NO_LIMIT = np.int32(2**31 - 1)

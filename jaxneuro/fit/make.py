@@ -1,49 +1,16 @@
-"""One fit as pure functions: init, step, status, result.
-
-One step is exactly one value-and-gradient: no inner loop and no branch for each lane, so that
-thousands of fits run in lockstep under `vmap`. A step on a fit that has ended changes nothing.
-"""
+"""A model, a loss and an optimizer put together into one fit."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-import optax
-from jax.flatten_util import ravel_pytree
-
-from jaxneuro import several
-from jaxneuro.fit import objective, precondition
-from jaxneuro.fit.minibatch import draw, in_blocks
-from jaxneuro.fit.objective import Frame
-from jaxneuro.fit.recipe import Recipe, build_optimizer, make_recipe
-from jaxneuro.fit.verdict import Progress, Stop, begin, judge
-from jaxneuro.losses import Loss, mean_loss
+from jaxneuro.fit import step
+from jaxneuro.fit.recipe import make_recipe
+from jaxneuro.fit.step import FitState
+from jaxneuro.fit.verdict import Stop
+from jaxneuro.losses import Loss
 from jaxneuro.metrics import Score
 from jaxneuro.penalties import Penalty
-from jaxneuro.types import Array, Closed, Inputs, Model, Origin, Params, Result, Status, Warned
-
-
-class FitState(NamedTuple):
-    """A fit under way.
-
-    Attributes:
-      params: the point to be evaluated next, in the coordinates of the frame's basis.
-      optimizer: its state.
-      frame: what was measured before the start.
-      kept: the parameters to keep, natural ones.
-      progress: what the end is judged by.
-      warning: a `Warned`.
-      mass: (sample,) cumulative weight, for minibatches.
-    """
-
-    params: Params
-    optimizer: Any
-    frame: Frame
-    kept: Params
-    progress: Progress
-    warning: Array
-    mass: Array | None
+from jaxneuro.types import Array, Closed, Inputs, Model, Params, Result
 
 
 class Fit(NamedTuple):
@@ -131,190 +98,15 @@ def make_fit(
     better = tuple((name, score.higher_is_better) for name, score in recipe.scores)
     own = (recipe,)
     return Fit(
-        prepare=Closed(_prepare, own),
-        init=Closed(_init, own),
-        step=Closed(_step, own),
-        status=_status,
-        result=Closed(_result, own),
-        predict=Closed(_predict, own),
+        prepare=Closed(step.prepare, own),
+        init=Closed(step.start, own),
+        step=Closed(step.step, own),
+        status=step.status,
+        result=Closed(step.result, own),
+        predict=Closed(step.predict, own),
         model=recipe.model,
         loss=recipe.loss,
         stop=recipe.stop,
         better=better or (("loss", False),),
         precondition=precondition,
     )
-
-
-def clean(inputs: Inputs) -> Inputs:
-    """Samples of which nothing is there (NaN in `y`) lose their weight, and where `y` is (sample,)
-    get a value. Idempotent."""
-    if not jnp.issubdtype(inputs.y.dtype, jnp.floating):
-        return inputs
-    missing = jnp.isnan(inputs.y)
-    gone = missing.reshape(missing.shape[0], -1).all(axis=1)
-    return inputs._replace(
-        y=jnp.where(missing, 0, inputs.y) if inputs.y.ndim == 1 else inputs.y,
-        weight=jnp.where(gone, 0, inputs.weight),
-        held_out=jnp.where(gone, 0, inputs.held_out),
-        validation=jnp.where(gone, 0, inputs.validation),
-    )
-
-
-def _prepare(recipe: Recipe, inputs: Inputs) -> Inputs:
-    if not recipe.precondition:
-        return inputs
-    found = precondition.moments(inputs.x, inputs.weight, recipe.standardise)
-    return inputs._replace(moments=found)
-
-
-def _init(recipe: Recipe, inputs: Inputs) -> FitState:
-    inputs = clean(inputs)
-    params = recipe.model.init(jax.random.fold_in(inputs.key, 0), several.taken(inputs.x, slice(1)))
-    frame, params = objective.measure_frame(recipe, params, inputs)
-    coordinates = params
-    if frame.basis is not None:
-        moments = objective.known(inputs)
-        coordinates = precondition.inverse(params, recipe.layer, moments, frame.basis)
-    bad, warning = _inspect(recipe, inputs)
-    return FitState(
-        params=coordinates,
-        optimizer=build_optimizer(recipe, inputs.hyper).init(coordinates),
-        frame=frame,
-        kept=params,
-        progress=begin(bad, several.precision(inputs.x)),
-        warning=warning,
-        mass=jnp.cumsum(inputs.weight) if recipe.batch else None,
-    )
-
-
-def _inspect(recipe: Recipe, inputs: Inputs) -> tuple[Array, Array]:
-    """Whether the fit must not be started, and what is odd about it."""
-    y, used, scored = inputs.y, inputs.weight > 0, inputs.held_out > 0
-    judged = used | scored | (inputs.validation > 0)
-    valid, fitted = recipe.loss.valid(y), _tall(used, y)
-    if y.ndim > 1 and jnp.issubdtype(y.dtype, jnp.floating):
-        valid, fitted = valid | jnp.isnan(y), fitted & ~jnp.isnan(y)
-    bad = (_tall(judged, y) & ~valid).any() | ~used.any()
-    if recipe.stop.patience:
-        bad = bad | ~(inputs.validation > 0).any()
-    low = jnp.where(fitted, y, jnp.inf).min(axis=0)
-    high = jnp.where(fitted, y, -jnp.inf).max(axis=0)
-    warning = jnp.select(
-        [(low > high).any(), (low == high).any(), ~scored.any() & bool(recipe.scores)],
-        [Warned.NO_TARGET, Warned.CONSTANT_TARGET, Warned.NOT_SCORED],
-        Warned.NOTHING,
-    )
-    return bad, warning.astype(jnp.int32)
-
-
-def _step(recipe: Recipe, inputs: Inputs, state: FitState) -> FitState:
-    inputs = clean(inputs)
-    if recipe.batch:
-        inputs = draw(inputs, state.mass, state.progress.steps, recipe.batch)  # pyright: ignore
-    frame, hyper = state.frame, inputs.hyper
-    params = objective.natural(recipe, state.params, frame, inputs)
-
-    def smooth(params):
-        return objective.value(recipe, params, frame, inputs, state.progress.steps)
-
-    (smooth_value, judged), gradient = jax.value_and_grad(smooth, has_aux=True)(params)
-    if recipe.rough:
-        norm = _prox_gradient(recipe, params, gradient, frame, hyper)
-        value = smooth_value + objective.roughness(recipe, params, frame, hyper)
-        extra = {
-            "prox": lambda p, t: objective.prox(recipe, p, t, frame, hyper),
-            "rough": lambda p: objective.roughness(recipe, p, frame, hyper),
-        }
-    else:
-        norm, value = _norm(gradient), smooth_value
-        if frame.basis is not None:  # linear: the chain rule is its transpose
-            (gradient,) = jax.linear_transpose(
-                lambda q: objective.natural(recipe, q, frame, inputs), state.params
-            )(gradient)
-        extra = {  # for optax's own line searches: they work, but not in lockstep
-            "value_fn": lambda q: smooth(objective.natural(recipe, q, frame, inputs))[0],
-            "grad": gradient,
-        }
-    rank = judged if recipe.stop.patience else value
-    progress, better = judge(recipe.stop, state.progress, value, norm, rank, recipe.random)
-    updates, optimizer = build_optimizer(recipe, hyper).update(
-        gradient, state.optimizer, state.params, value=smooth_value, **extra
-    )
-    goes_on = progress.status == Status.RUNNING
-    new = state._replace(
-        params=_choose(goes_on, optax.apply_updates(state.params, updates), state.params),
-        optimizer=optimizer,
-        kept=_choose(better, params, state.kept),
-        progress=progress,
-    )
-    return _choose(state.progress.status == Status.RUNNING, new, state)
-
-
-def _status(state: FitState) -> Array:
-    return state.progress.status
-
-
-def _result(recipe: Recipe, inputs: Inputs, state: FitState) -> Result:
-    inputs = clean(inputs)
-    params = objective.returned(recipe, state.kept, state.frame, inputs)
-    prediction = in_blocks(lambda x: objective.output(recipe, params, x), inputs.x, recipe.batch)
-    prediction = objective.align(prediction, inputs.y, recipe.loss)
-    scored = inputs.held_out > 0
-    if recipe.scores:
-        # What a sample left out predicts or holds (an overflow) must not reach a metric.
-        response = recipe.loss.response(_only(scored, prediction))
-        y = _only(scored, inputs.y)
-        found = {name: score(y, response, inputs.held_out) for name, score in recipe.scores}
-    else:
-        loss = mean_loss(recipe.loss, prediction, inputs.y, inputs.held_out)
-        found = {"loss": jnp.where(scored.any(), loss, jnp.nan)}
-    progress = state.progress
-    return Result(
-        params=params,
-        status=progress.status,
-        warning=state.warning,
-        steps=progress.steps,
-        loss=progress.best_loss,
-        gradient_norm=progress.best_gradient,
-        scores=found,
-        y_origin=_own_origin(inputs),
-    )
-
-
-def _own_origin(inputs: Inputs) -> Origin | None:
-    if inputs.y_origin is not None and inputs.y_origin.offset.shape != inputs.y.shape[1:]:
-        raise ValueError(
-            "y holds values that float32 cannot, and was shifted or scaled (inputs.y_origin): an "
-            "axis of your own that picks columns of y must pick them of y_origin too"
-        )
-    return inputs.y_origin
-
-
-def _predict(recipe: Recipe, params: Params, x: Array) -> Array:
-    found = in_blocks(lambda part: objective.output(recipe, params, part), x, recipe.batch)
-    return recipe.loss.response(found)
-
-
-def _prox_gradient(recipe, params, gradient, frame, hyper) -> Array:
-    """Norm of the prox-gradient map of unit step: 0 at an optimum."""
-    ahead = jax.tree.map(jnp.subtract, params, gradient)
-    ahead = objective.prox(recipe, ahead, jnp.asarray(1.0), frame, hyper)
-    return jnp.linalg.norm(ravel_pytree(params)[0] - ravel_pytree(ahead)[0])
-
-
-def _norm(tree: Any) -> Array:
-    return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)))
-
-
-def _choose(which: Array, new: Any, old: Any) -> Any:
-    return jax.tree.map(lambda a, b: jnp.where(which, a, b), new, old)
-
-
-def _only(mask: Array, values: Array) -> Array:
-    """Zeros where `mask` (sample,) is false."""
-    return jnp.where(_tall(mask, values), values, 0)
-
-
-def _tall(mask: Array, like: Array) -> Array:
-    """(sample,) seen against (sample, ...)."""
-    return mask.reshape(-1, *[1] * (like.ndim - 1))
