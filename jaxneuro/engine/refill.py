@@ -35,13 +35,13 @@ def run_group(
         begun = time.perf_counter()
         fresh = np.zeros(engine.lanes, bool)
         free = order[held[order] < 0]
-        taken = queue.take(len(free))
-        free = free[: len(taken)]
-        held[free], fresh[free] = taken, True
-        indices[free] = rows[taken]
+        chosen = queue.take(len(free))
+        free = free[: len(chosen)]
+        held[free], fresh[free] = chosen, True
+        indices[free] = rows[chosen]
         if len(free):
             lanes = engine.start(inputs, selects, indices, fresh, held >= 0, lanes)
-            lanes = queue.resumed(lanes, free, taken)
+            lanes = queue.resumed(lanes, free, chosen)
             jax.block_until_ready(lanes.active)
         elif not (held >= 0).any():
             return lanes
