@@ -25,6 +25,10 @@ CASES = {
     "3-D": ((8, 4, 5, 3, 2), (2, 3, 3), {"strides": (1, 2, 1)}),
     "depthwise": ((3, 7, 6, 4), (3, 3), {"feature_group_count": 4, "strides": (1, 2)}),
     "in groups": ((3, 7, 6, 4), (3, 1), {"feature_group_count": 2}),
+    "in groups over time": ((3, 23, 4), (5,), {"feature_group_count": 2}),
+    "depthwise, causal": ((2, 9, 4), (4,), {"feature_group_count": 4, "padding": "CAUSAL"}),
+    "depthwise, valid": ((2, 12, 2), (4,), {"feature_group_count": 2, "padding": "VALID"}),
+    "longer than the signal": ((3, 4, 2), (9,), {"feature_group_count": 2}),
     "transposed by dilation": ((2, 5, 4, 2), (3, 3), {"input_dilation": (2, 2), "padding": 1}),
     "without a batch axis of its own": ((1, 6, 6, 3), (1, 1), {}),
 }

@@ -5,9 +5,9 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from jaxneuro.models.convolution import Window, convolve, layout, neighbourhoods
+from jaxneuro.models.convolution import Window, convolve, layout
+from jaxneuro.models.grouped import convolve_groups
 from jaxneuro.types import Array
 
 
@@ -47,12 +47,7 @@ def conv_general_dilated(
     window = Window(size, strides, tuple((int(a), int(b)) for a, b in padding), dilation)
     if feature_group_count == 1:
         return convolve(lhs, rhs, window)
-    groups, each = feature_group_count, rhs.shape[-2]
-    seen = neighbourhoods(lhs, window)
-    seen = seen.reshape(*seen.shape[:-1], -1, groups, each)
-    kernel = rhs.reshape(-1, each, groups, rhs.shape[-1] // groups)
-    out = jnp.einsum("...wgc,wcgf->...gf", seen, kernel)
-    return out.reshape(*out.shape[:-2], rhs.shape[-1])
+    return convolve_groups(lhs, rhs, window, feature_group_count)
 
 
 def batched_convolutions(next_fun: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
