@@ -142,3 +142,14 @@ def test_points_are_all_shown_observed_above_predicted() -> None:
 def test_refuses(draw: Callable[[], Figure], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+@pytest.mark.parametrize("longest", [3, 30, 60])
+def test_no_name_of_a_legend_is_cut_off(longest: int) -> None:
+    names = [*"abcde", "m" + "n" * (longest - 1)]
+    figure = figures.traces(TIME, np.sin(TIME), {name: NOISY for name in names}, "Rate", "Title")
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    box = axes.get_legend().get_window_extent()  # type: ignore[union-attr]
+    assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+    assert axes.bbox.width > 0.7 * figure.bbox.width

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 INK, SOFT, FAINT = "#1d2024", "#767d85", "#e3e6e9"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+DPI = 150
 STYLE: dict[Any, Any] = {
-    "figure.dpi": 150,
+    "figure.dpi": DPI,
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.h_pad": 0.08,
@@ -78,11 +79,24 @@ def ticks(axes: Axes) -> None:
 
 
 def legend(axes: Axes, title: str = "") -> None:
-    """Names in a row above the axes, where they hide nothing, and the title above them."""
+    """Names in rows above the axes, where they hide nothing, and the title above them."""
     labels = axes.get_legend_handles_labels()[1]
+    rows = 0
     if labels:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0)
-    axes.set_title(title, pad=24 if labels else 6)
+        columns = _columns([len(label) for label in labels], axes.figure.bbox.width / DPI)
+        rows = math.ceil(len(labels) / columns)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0)
+    axes.set_title(title, pad=10 + 14 * rows)
+
+
+def _columns(letters: list[int], width: float) -> int:
+    """In how many columns of names, of so many letters, a legend fits into so many inches."""
+    for columns in range(4, 1, -1):
+        rows = math.ceil(len(letters) / columns)
+        longest = [max(letters[at : at + rows]) for at in range(0, len(letters), rows)]
+        if sum(0.5 + 0.07 * count for count in longest) < width - 0.6:
+            return columns
+    return 1
 
 
 def cycle(count: int) -> list[str]:
