@@ -148,7 +148,7 @@ def test_refuses(draw: Callable[[], Figure], message: str) -> None:
 def test_no_name_of_a_legend_is_cut_off(longest: int) -> None:
     names = [*"abcde", "m" + "n" * (longest - 1)]
     figure = figures.traces(TIME, np.sin(TIME), {name: NOISY for name in names}, "Rate", "Title")
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     (axes,) = figure.axes
     box = axes.get_legend().get_window_extent()  # type: ignore[union-attr]
     assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1

@@ -18,7 +18,7 @@ _MOST_NAMES = 12
 
 @styled
 def course(
-    windows: Sequence,
+    windows: Sequence | np.ndarray,
     accuracy: ArrayLike,
     folds: ArrayLike,
     chance: float,
@@ -52,7 +52,7 @@ def course(
 
 @styled
 def generalised(
-    windows: Sequence,
+    windows: Sequence | np.ndarray,
     accuracy: ArrayLike,
     chance: float,
     significant: ArrayLike | None = None,
@@ -90,7 +90,7 @@ def generalised(
     return figure
 
 
-def _places(windows: Sequence) -> tuple[np.ndarray, list[str]]:
+def _places(windows: Sequence | np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Where the windows lie, and what they are called where that is not a number in order."""
     values = np.asarray(windows)
     if values.dtype.kind in "iuf" and values.ndim == 1 and (np.diff(values) > 0).all():
