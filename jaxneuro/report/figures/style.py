@@ -94,7 +94,7 @@ def _columns(letters: list[int], width: float) -> int:
     for columns in range(4, 1, -1):
         rows = math.ceil(len(letters) / columns)
         longest = [max(letters[at : at + rows]) for at in range(0, len(letters), rows)]
-        if sum(0.5 + 0.07 * count for count in longest) < width - 0.6:
+        if sum(0.5 + 0.08 * count for count in longest) < width - 0.6:
             return columns
     return 1
 
