@@ -59,19 +59,11 @@ def best(
     head = tuple(axes[names.index(n)].size for n in rest)
     values = np.transpose(values, order).reshape(*head, -1, int(np.prod(sizes)))
 
-    defined = ~np.isnan(values)
-    fold_counts = defined.any(axis=-1, keepdims=True)
-    lost = fold_counts & ~defined
-    filled = np.where(defined, values, 0).astype(np.float64)
-    total = np.broadcast_to(fold_counts, values.shape).sum(axis=-2)
-    means = filled.sum(axis=-2) / np.maximum(total, 1)
-    means = np.where(lost.any(axis=-2) | (total == 0), -np.inf, means)
-
-    # Candidates from the largest labels down: argmax takes the first of equals.
-    labels = [label_values(axes[names.index(n)]) for n in over]
+    means = over_repeats(values)
+    chosen_axes = [axes[names.index(n)] for n in over]
+    labels = [label_values(axis) for axis in chosen_axes]
     grid = list(itertools.product(*[range(s) for s in sizes]))
-    strength = [tuple(labels[a][i] for a, i in enumerate(point)) for point in grid]
-    down = sorted(range(len(grid)), key=lambda i: strength[i], reverse=True)
+    down = from_the_strongest(chosen_axes)  # argmax takes the first of equals
     first = np.asarray(down)[means[..., down].argmax(axis=-1)]
     index = np.asarray(grid)[first]
     found = np.take_along_axis(means, first[..., None], axis=-1)[..., 0]
@@ -83,6 +75,33 @@ def best(
     }
     found = np.where(np.isinf(found), np.nan, sign * found)
     return Selection(over, index, chosen, found, limits)
+
+
+def over_repeats(scores: np.ndarray) -> np.ndarray:
+    """(..., repeat, candidate), the higher the better -> their means (..., candidate). A repeat
+    without any score is left out, and a candidate without a score where others have one loses:
+    -inf."""
+    defined = ~np.isnan(scores)
+    counted = defined.any(axis=-1, keepdims=True)
+    lost = (counted & ~defined).any(axis=-2)
+    total = np.broadcast_to(counted, scores.shape).sum(axis=-2)
+    means = np.where(defined, scores, 0).astype(np.float64).sum(axis=-2) / np.maximum(total, 1)
+    return np.where(lost | (total == 0), -np.inf, means)
+
+
+def over_outputs(scores: np.ndarray, depth: int) -> np.ndarray:
+    """Scores (*fit, *output) of so many axes of fits, averaged over the outputs for which they are
+    defined."""
+    values = scores.reshape(*scores.shape[:depth], -1)
+    defined = ~np.isnan(values)
+    total, count = np.where(defined, values, 0).sum(axis=-1), defined.sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def from_the_strongest(grid: Sequence[Axis]) -> list[int]:
+    """The candidates' numbers, from the largest labels down: which of equals is chosen."""
+    labels = list(itertools.product(*map(label_values, grid)))
+    return sorted(range(len(labels)), key=lambda i: labels[i], reverse=True)
 
 
 def label_values(axis: Axis) -> tuple:

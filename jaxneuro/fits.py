@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxneuro import origin
-from jaxneuro.choice import Selection, best, label_values
+from jaxneuro.choice import Selection, best, label_values, over_outputs
 from jaxneuro.extras import needed
 from jaxneuro.fit import Fit
 from jaxneuro.prediction import Frozen, predict, to_raw
@@ -130,12 +130,7 @@ class Fits:
     def score(self, name: str | None = None) -> np.ndarray:
         """One held-out score (*axes); outputs, where a fit has several, are averaged over those
         for which it is defined."""
-        values = self.scores[self._score_name(name)]
-        values = values.reshape(*self.shape, -1)
-        defined = ~np.isnan(values)
-        total = np.where(defined, values, 0).sum(axis=-1)
-        count = defined.sum(axis=-1)
-        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return over_outputs(self.scores[self._score_name(name)], len(self.shape))
 
     def _score_name(self, name: str | None) -> str:
         if name is None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxneuro.choice import over_repeats
 from jaxneuro.fit import Fit
 
 
@@ -69,16 +70,8 @@ def check_contest(contest: Contest, fit: Fit, outer: np.ndarray) -> None:
 
 def judge(scores: np.ndarray, alive: np.ndarray, left: int, order: tuple[int, ...]) -> np.ndarray:
     """Which candidates (candidate,) go on: so many as `left` of those `alive`, by the mean of
-    their `scores` (repeat, candidate), the higher the better.
-
-    As where the best is chosen (`Fits.select`), a repeat without any score is left out of the mean,
-    and a candidate without a score where others have one loses.
-    """
-    defined = ~np.isnan(scores) & alive
-    counted = defined.any(axis=1, keepdims=True)
-    lost = (~defined & counted).any(axis=0) | ~counted.any()
-    mean = np.where(defined, scores, 0).sum(axis=0, dtype=np.float64) / max(1, int(counted.sum()))
-    mean = np.where(lost, -np.inf, mean)
+    their `scores` (repeat, candidate), the higher the better, as where the best is chosen."""
+    mean = over_repeats(np.where(alive, scores, np.nan))
     ranked = np.asarray(order)
     best = ranked[np.argsort(-mean[ranked], kind="stable")[:left]]
     return np.isin(np.arange(len(mean)), best) & alive

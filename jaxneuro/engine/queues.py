@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxneuro.choice import over_outputs
 from jaxneuro.engine.contest import Contest, judge
 from jaxneuro.engine.results import Results
 from jaxneuro.engine.stages import Lanes
@@ -130,7 +131,7 @@ class _Group:
         contest, rung = self.contest, self._rung
         if rung == len(contest.rungs):
             return []
-        scores = mean_score(self.found.scores[contest.score], 1)
+        scores = over_outputs(self.found.scores[contest.score], 1)
         scores = scores.reshape(contest.repeats, -1) * (1 if contest.higher_is_better else -1)
         self._alive = judge(scores, self._alive, contest.left[rung], contest.order)
         self._rung = rung + 1
@@ -141,11 +142,3 @@ class _Group:
         on = [(m, s._replace(limit=limit)) for m, s in waiting.items() if self._alive[m % count]]
         self.running = len(on)
         return on
-
-
-def mean_score(values: np.ndarray, depth: int) -> np.ndarray:
-    """Scores (*fit, *output) of so many axes of fits, averaged over outputs that have one."""
-    values = values.reshape(*values.shape[:depth], -1)
-    defined = ~np.isnan(values)
-    total, count = np.where(defined, values, 0).sum(axis=-1), defined.sum(axis=-1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxneuro.choice import label_values
+from jaxneuro.choice import from_the_strongest
 from jaxneuro.engine.contest import Contest
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits
@@ -74,12 +73,11 @@ def contest_of(halving: Halving, fit: Fit, score: str, grid: Sequence[Axis], inn
                          f"of the fit, {fit.stop.max_steps}")  # fmt: skip
     if not (isinstance(share, int | np.integer) and share > 1):
         raise ValueError(f"halving.share is {share!r}: a number from 2")
-    labels = list(itertools.product(*map(label_values, grid)))
-    order = sorted(range(len(labels)), key=lambda i: labels[i], reverse=True)  # as for the choice
+    order = from_the_strongest(grid)
     rungs, left = [], []
     while (not left or left[-1] > 1) and first * 2 ** len(rungs) < fit.stop.max_steps:
         rungs.append(int(first) * 2 ** len(rungs))
-        left.append(-(-(left or [len(labels)])[-1] // int(share)))
+        left.append(-(-(left or [len(order)])[-1] // int(share)))
     better = dict(fit.better)[score]
     return Contest(inner, tuple(order), tuple(rungs), tuple(left), score, better)
 

@@ -70,18 +70,9 @@ def search(
       out: a folder as for `fit_many`, of two: `search` and `refit`.
       options: handed to `fit_many` (key, lanes, devices, executor, progress).
     """
-    if not isinstance(splits, NestedSplits):
-        raise TypeError(
-            f"search: splits is {type(splits).__name__}: take them from protocol or splits.nested; "
-            "the order is fit, inputs, axes, splits, grid"
-        )
-    if not options.get("gather", True):
-        raise ValueError("search: gather is False, and who chooses must see all scores")
+    _check(splits, condensed, halving, options)
     axes, grid = flatten_axes(axes), tuple(flatten_axes(grid))
     score = _score_name(fit, score)
-    if halving is not None and condensed:
-        raise ValueError("search: halving goes without condensed=True, whose folds run in turn and "
-                         "cannot compete; such fits take few steps as it is")  # fmt: skip
     outer, inner, samples = splits.train.shape
     _tell_copies(inputs, splits)
     inner -= 1
@@ -112,14 +103,13 @@ def search(
         ahead, (o, i), behind = np.split(place, [len(lead), len(lead) + 2])
         first = [np.zeros_like(o)] * len(repeats)
         wanted = rows([*ahead, *first], o * (inner + 1) + i, behind)
-        folder = out and Path(out) / "search"
-        if halving is not None:
-            options["contest"] = contest_of(halving, fit, score, grid, inner)
-        searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", out=folder, **options)
+        contest = None if halving is None else contest_of(halving, fit, score, grid, inner)
+        searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", contest=contest,
+                            out=out and Path(out) / "search", **options)  # fmt: skip
         searched = searched.shaped((*axes, outer_axis, labelled("inner", inner), *grid))
-        if halving is not None:
-            searched, halved = told(searched, options["contest"])
-            options["contest"] = options["contest"].alone
+        if contest is not None:
+            searched, halved = told(searched, contest)
+            options["contest"] = contest.alone  # the refits, by the same programs
         selection = searched.select([axis.name for axis in grid], score, mean=("inner",))
         chosen = selection.chosen
         _tell_edges(selection)
@@ -133,11 +123,24 @@ def search(
         chosen = np.expand_dims(chosen, position)
     behind = np.broadcast_to(chosen, (*place.shape[1:], len(grid)))
     wanted = rows(list(place[:-1]), refit, np.moveaxis(behind, -1, 0))
-    folder = out and Path(out) / "refit"
-    found = fit_many(fit, inputs, every, rows=wanted, out=folder, **options)
+    found = fit_many(fit, inputs, every, rows=wanted, out=out and Path(out) / "refit", **options)
     found = found.shaped((*axes, *refit_axes, outer_axis))
     repeated = {axis.name: axis.select is unchanged for axis in refit_axes}
     return Search(searched, selection, found, score, splits, repeated, given, halved=halved)
+
+
+def _check(splits: Any, condensed: bool, halving: Halving | None, options: dict[str, Any]) -> None:
+    """Refuses what cannot be searched, before the work."""
+    if not isinstance(splits, NestedSplits):
+        raise TypeError(
+            f"search: splits is {type(splits).__name__}: take them from protocol or splits.nested; "
+            "the order is fit, inputs, axes, splits, grid"
+        )
+    if not options.get("gather", True):
+        raise ValueError("search: gather is False, and who chooses must see all scores")
+    if halving is not None and condensed:
+        raise ValueError("search: halving goes without condensed=True, whose folds run in turn and "
+                         "cannot compete; such fits take few steps as it is")  # fmt: skip
 
 
 def _score_name(fit: Fit, score: str | None) -> str:
