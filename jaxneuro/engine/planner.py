@@ -20,8 +20,7 @@ import numpy as np
 
 from jaxneuro.engine.estimate import weigh_lane
 from jaxneuro.engine.lane import selects_of
-from jaxneuro.engine.outset import weigh_start
-from jaxneuro.engine.programs import weigh
+from jaxneuro.engine.programs import weigh, weigh_start
 from jaxneuro.fit import Fit
 from jaxneuro.sizes import bucket
 from jaxneuro.types import Axis, Device, Inputs

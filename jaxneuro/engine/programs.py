@@ -80,21 +80,37 @@ def get_engine(
 
 
 class Weight(NamedTuple):
-    """What `advance` of so many lanes needs on one device: bytes of scratch and lane state, and
-    floating point operations of a step of all lanes."""
+    """What a program of so many lanes needs on one device: bytes of scratch and lane state, and
+    floating point operations, of `advance` those of a step of all lanes."""
 
     bytes: int
     flops: float
 
 
-def weigh(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int, lanes: int) -> Weight:
-    """Compiles `advance` for `lanes` lanes, and asks the program."""
-    key = (*program_key(fit, inputs, selects), width, lanes)
+def weigh(
+    fit: Fit,
+    inputs: Inputs,
+    selects: tuple[Partial, ...],
+    width: int,
+    lanes: int,
+    program: str = "advance",
+) -> Weight:
+    """Compiles `advance`, or `start`, for `lanes` lanes, and asks it. Starting seldom takes more
+    memory than steps, but for those of few samples each (`make_fit(batch=...)`), which begin with a
+    look at all."""
+    key = (*program_key(fit, inputs, selects), width, lanes, program)
     if key not in _weights:
         device = jax.local_devices()[:1]
-        engine = _build(fit, inputs, selects, width, lanes, device, only_advance=True)
-        _weights[key] = Weight(engine.temporary_bytes, compat.flops(engine.advance))
+        engine = _build(fit, inputs, selects, width, lanes, device, only=program)
+        _weights[key] = Weight(engine.temporary_bytes, compat.flops(getattr(engine, program)))
     return _weights[key]
+
+
+def weigh_start(
+    fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int, lanes: int
+) -> int:
+    """Bytes of `start`, as `weigh` tells them."""
+    return weigh(fit, inputs, selects, width, lanes, "start").bytes
 
 
 def program_key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:
@@ -115,7 +131,7 @@ class _Shapes(NamedTuple):
     count: Any
 
 
-def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> Engine:
+def _build(fit, inputs, selects, width, lanes, devices, only=None) -> Engine:
     begun = time.perf_counter()
     mesh = compat.lane_mesh(devices)
     split = NamedSharding(mesh, PartitionSpec("lane"))
@@ -143,17 +159,19 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
         def compiled(program: Any, effort: str) -> Any:
             return pool.submit(_compile, program, platform, effort)
 
-        traced = _trace_advance(lane, given, mesh)
-        steps = "run" if is_special(traced.jaxpr.jaxpr) else "once"
-        lowered = traced.lower()
-        _refuse_lapack(lowered, devices)
-        built = {"advance": compiled(lowered, "weigh" if only_advance else steps)}
-        in_turn = False
-        if not only_advance:
+        built, in_turn = {}, False
+        if only != "start":
+            traced = _trace_advance(lane, given, mesh)
+            steps = "run" if is_special(traced.jaxpr.jaxpr) else "once"
+            lowered = traced.lower()
+            _refuse_lapack(lowered, devices)
+            built["advance"] = compiled(lowered, "weigh" if only else steps)
+        if only != "advance":
             lowered, in_turn = _lower_start(lane, given, mesh, lanes)
             if not in_turn:
                 _refuse_lapack(lowered, devices)
-            built["start"] = compiled(lowered, "once")
+            built["start"] = compiled(lowered, "weigh" if only else "once")
+        if only is None:
             lowered = _lower_finish(lane, given, mesh)
             _refuse_lapack(lowered, devices)
             built["finish"] = compiled(lowered, "once")
@@ -168,7 +186,7 @@ def _build(fit, inputs, selects, width, lanes, devices, only_advance=False) -> E
     first = built.get("start")
     return Engine(
         start=_in_turn(first, lanes, split) if in_turn else first,  # pyright: ignore
-        advance=built["advance"],
+        advance=built.get("advance"),  # pyright: ignore[reportArgumentType]
         finish=built.get("finish"),  # pyright: ignore[reportArgumentType]
         blank=blank,
         place=place,
