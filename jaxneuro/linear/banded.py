@@ -13,7 +13,7 @@ from jaxneuro.blocks import blocks, held, put, tell_infinite, width_of
 from jaxneuro.linear.banded_errors import Dual, Part, Primal, search
 from jaxneuro.linear.banded_refit import refit
 from jaxneuro.linear.checks import checked, checked_results, used_of
-from jaxneuro.linear.columns import centred, groups, precision, rounded
+from jaxneuro.linear.columns import centred, groups, in_units, precision, rounded
 from jaxneuro.splits import Splits
 
 _BLOCK = 256  # targets in a product: they stay in the cache
@@ -95,12 +95,7 @@ def banded_ridge_search(
     used = used_of(train, test)
     x, train, test = x[used], train[:, used], test[:, used]
     dtype = precision(x.dtype, y.dtype)
-    features = centred("banded_ridge_search: x", x, dtype)
-    unit_x = features.unit.max() or 1.0  # one for all: the penalty must go on meaning the same
-    shared = features.values * (features.unit / unit_x).astype(dtype)
-    order = np.argsort(-l2, kind="stable")  # the strongest first, which argmin takes of equals
-    limits = np.finfo(dtype)
-    scaled = np.clip(l2[order] / unit_x**2, float(limits.tiny), float(limits.max)).astype(dtype)
+    features, unit_x, shared, order, scaled = in_units("banded_ridge_search: x", x, l2, dtype)
     design = _design(shared, band, train)
     problem = _Problem(design, candidates.astype(dtype), scaled, train, test, out is not None)
     errors = np.full((len(candidates), shape[1]), np.nan)

@@ -73,6 +73,40 @@ def centred(
     return Centred(values, mean, unit, gaps, overflown)
 
 
+class Problem(NamedTuple):
+    """Features and penalties in units in which float32 suffices.
+
+    Attributes:
+      features: as they are given.
+      unit: one for all of them: a penalty must go on meaning the same.
+      x: (sample, feature) in that unit, centred.
+      order: (P,) which penalty is the strongest, the next, ...: argmin takes the first of equals.
+      l2: (P,) in that order and unit.
+    """
+
+    features: Centred
+    unit: float
+    x: np.ndarray
+    order: np.ndarray
+    l2: np.ndarray
+
+
+def in_units(name: str, x: np.ndarray, l2: np.ndarray, dtype: np.dtype) -> Problem:
+    """Of `x` (sample, feature), named so in messages, and penalties (P,) in any order.
+
+    Raises:
+      ValueError: values that are not finite.
+    """
+    features = centred(name, x, dtype)
+    unit = features.unit.max() or 1.0
+    order = np.argsort(-l2, kind="stable")
+    limits = np.finfo(dtype)
+    scaled = np.clip(l2[order] / unit**2, float(limits.tiny), float(limits.max)).astype(dtype)
+    return Problem(
+        features, unit, features.values * (features.unit / unit).astype(dtype), order, scaled
+    )
+
+
 def groups(
     y: np.ndarray, gaps: np.ndarray, infinite: np.ndarray | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:

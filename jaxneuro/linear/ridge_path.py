@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from jaxneuro.blocks import blocks, put, tell_infinite, width_of
 from jaxneuro.linear.checks import checked, checked_results, used_of
-from jaxneuro.linear.columns import centred, groups, precision, rounded
+from jaxneuro.linear.columns import centred, groups, in_units, precision, rounded
 from jaxneuro.linear.decomposed import Ahead, Decomposed, Kept, decompose, look_ahead, parts_of
 from jaxneuro.splits import Splits
 from jaxneuro.types import Array
@@ -87,14 +87,9 @@ def ridge_search(
     used = used_of(train, test)
     x, train, test = x[used], train[:, used], test[:, used]
     dtype = precision(x.dtype, y.dtype)
-    features = centred("ridge_search: x", x, dtype)
-    unit_x = features.unit.max() or 1.0  # one for all: the penalty must go on meaning the same
-    shared = jnp.asarray(features.values * (features.unit / unit_x).astype(dtype))
-    order = np.argsort(-l2, kind="stable")  # the strongest first, which argmin takes of equals
-    limits = np.finfo(dtype)
-    scaled = np.clip(l2[order] / unit_x**2, float(limits.tiny), float(limits.max)).astype(dtype)
+    features, unit_x, shared, order, scaled = in_units("ridge_search: x", x, l2, dtype)
     width = width_of(y, 4 * dtype.itemsize * len(x) + 40 * len(features.mean))
-    search = _Search(shared, train, test, scaled, out is not None, width)
+    search = _Search(jnp.asarray(shared), train, test, scaled, out is not None, width)
     errors = np.full((len(l2), shape[1]), np.nan)
     best, bias = np.full((2, shape[1]), np.nan)
     infinite = np.zeros(shape[1], bool)
