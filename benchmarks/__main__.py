@@ -32,6 +32,7 @@ CASES = {
     "time_generalisation_lda": "sliding:lda",
     "searchlight_ridge": "searchlight:ridge",
     "searchlight_lda": "searchlight:lda",
+    "searchlight_logistic": "searchlight:logistic",
     "betas_ar1": "betas:prewhitened",
     "betas_separate": "betas:separate",
     "halving": "halving:run",

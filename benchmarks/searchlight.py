@@ -29,6 +29,16 @@ def lda(quick: bool) -> Case:
     )  # fmt: skip
 
 
+def logistic(quick: bool) -> Case:
+    """The same by multinomial logistic regression, which both iterate for."""
+    classes = 3 if quick else 8
+    bend = (1 - 1 / classes) / classes  # of the loss, which l2 is relative to
+    return _case(
+        "searchlight_logistic", quick, "logistic", {"l2": 1.0}, "sklearn.linear_model",
+        lambda module, samples: module.LogisticRegression(C=1 / (bend * samples), max_iter=1000),
+    )  # fmt: skip
+
+
 def _case(name: str, quick: bool, decoder: str, options: dict, module: str, make: Any) -> Case:
     x, y, run, mask = _slab(quick)
     folds = splits.leave_one_group_out(run)

@@ -76,8 +76,10 @@ def measure(case: Case, repeats: int = 5) -> list[dict[str, Any]]:
             seconds[one.name].append(spent)
     ours = case.contestants[0].name
     medians = {name: statistics.median(known) for name, known in seconds.items()}
-    firsts = {one.name: max(first[one.name], medians[one.name]) if one.compiles
-              else medians[one.name] for one in case.contestants}  # fmt: skip
+    # What a first run takes more (compilation, threads, workers) is not a share of the work.
+    more = {one.name: max(0.0, first[one.name] - medians[one.name]) * one.share
+            for one in case.contestants}  # fmt: skip
+    firsts = {name: medians[name] + more[name] for name in medians}
     records = []
     for one in case.contestants:
         median = medians[one.name]
@@ -88,7 +90,7 @@ def measure(case: Case, repeats: int = 5) -> list[dict[str, Any]]:
             "implementation": one.name,
             "seconds": median,
             "repeats": len(seconds[one.name]),
-            "compile_seconds": max(0.0, first[one.name] - median) if one.compiles else 0.0,
+            "compile_seconds": more[one.name],
             "share_run": one.share,
             "ratio": median / medians[ours],
             "first_ratio": firsts[one.name] / firsts[ours],

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,21 @@ def compiler_options(platform: str, effort: str) -> dict[str, Any] | None:
         "run": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": True},
     }[effort]
     return {name: value for name, value in chosen.items() if _known(name, value)}
+
+
+def jit_once(function: Callable, static: Sequence[str]) -> Callable:
+    """`jax.jit` for programs of which most calls are the first: compiled with the effort "once"."""
+
+    @cache
+    def made() -> Callable:  # at the first call, when it is known for which platform
+        options = compiler_options(jax.default_backend(), "once")
+        return jax.jit(function, static_argnames=tuple(static), compiler_options=options)
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return made()(*arguments, **options)
+
+    return call
 
 
 @cache

@@ -36,12 +36,14 @@ AGREE = {
     "time_generalisation_lda": 0.02,
     "searchlight_ridge": 1e-6,
     "searchlight_lda": 1e-6,
+    "searchlight_logistic": 0.05,
 }
 ONLY = {
     "banded_ridge": "himalaya",
     "nemos_basis": "nemos",
     "searchlight_ridge": "nilearn",
     "searchlight_lda": "nilearn",
+    "searchlight_logistic": "nilearn",
     "betas_ar1": "nilearn",
     "betas_separate": "nilearn",
 }  # cases of a single peer, which need not be installed

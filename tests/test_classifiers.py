@@ -10,6 +10,7 @@ from jaxneuro import (
     fit_many,
     make_inputs,
 )
+from jaxneuro.classify.factor import whitening
 from jaxneuro.decoding import lda, logistic, max_correlation
 
 discriminant = pytest.importorskip("sklearn.discriminant_analysis")
@@ -145,3 +146,13 @@ def test_logistic_steps_are_few_and_separable_classes_end():
     made = LOGISTIC(x, y, train.astype(np.float32), 2, np.float32(1e-6))
     assert np.isfinite(made.kernel).all()
     assert (np.asarray(made.predict(jnp.asarray(x))) == y).mean() > 0.95
+
+
+@pytest.mark.parametrize("size", [1, 5, 32, 33, 100, 600])
+def test_whitening_is_the_inverse_of_the_factor(size):
+    rows = np.random.default_rng(size).normal(size=(2 * size + 3, size))
+    matrix = (rows.T @ rows / len(rows) + 0.1 * np.eye(size)).astype(np.float32)
+    found = np.asarray(whitening(jnp.asarray(matrix)))
+    expected = np.linalg.inv(np.linalg.cholesky(matrix.astype(np.float64)))
+    assert (np.triu(found, 1) == 0).all()
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())

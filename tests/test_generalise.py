@@ -190,6 +190,14 @@ def test_strengths_are_chosen_on_inner_folds():
     assert permuted.null.shape == (3,) and (permuted.p[2:5] == 0.25).all()
 
 
+def test_permutations_of_one_window_are_those_of_the_window_among_others():
+    alone = sliding(X[:, 3:4], Y, FOLDS, permutations=9)
+    among = sliding(X[:, 3:6], Y, FOLDS, permutations=9)
+    assert alone.p_alone[0] == among.p_alone[0]
+    assert alone.accuracy[0] == among.accuracy[0]
+    assert alone.null.max() > 0 and (alone.null <= among.null).all()
+
+
 def test_labels_change_places_within_groups_only():
     outer, groups = splits.k_fold(12, 3), np.arange(12) % 2
     labels = np.arange(12, dtype=np.int32) + 100 * groups

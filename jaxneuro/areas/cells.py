@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxneuro.classify.epochs import trials_of
+from jaxneuro.classify.trials import trials_of
 from jaxneuro.sizes import bucket
 from jaxneuro.splits import Splits
 
@@ -57,7 +57,7 @@ def _cells(splits: Splits, folds: NDArray[np.intp]) -> Cells:
     place, inside = np.zeros((len(members), size), np.int32), np.zeros((len(members), size))
     for k, samples in enumerate(members):
         place[k, : len(samples)], inside[k, : len(samples)] = samples, 1
-    tested = trials_of(splits.test[folds], splits.test[folds])
+    tested = trials_of(splits.test[folds], splits.test[folds], splits.test.shape[1])
     return Cells(
         place, inside.astype(np.float32), weight.astype(np.float32),
         tested.test, tested.test_weight,

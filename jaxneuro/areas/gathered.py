@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jaxneuro.areas.neighbours import Neighbours
 from jaxneuro.classify.epochs import Epochs
-from jaxneuro.classify.run import Run, scored
+from jaxneuro.classify.run import Run
 from jaxneuro.sizes import bucket, grown
 from jaxneuro.splits import NestedSplits, Splits
 
@@ -36,7 +36,6 @@ def gathered(
     size = min(bucket(len(neighbours)), max(8, _GATHERED // (4 * width * samples)))
     right = np.zeros((len(labels), len(neighbours)), np.float32)
     by_fold = np.zeros((len(outer.names), len(neighbours)), np.float32)
-    weight = outer.test.sum(axis=1)
     strengths = np.sort(np.atleast_1d(np.float32(l2)))[::-1] if decoder == "logistic" else []
     padded = np.concatenate([x, np.zeros((samples, 1), np.float32)], axis=1)
     for first in range(0, len(neighbours), size):
@@ -49,8 +48,7 @@ def gathered(
         )
         run = Run(epochs, outer, inner, decoder, np.asarray(strengths, np.float32), True)
         kept = slice(first, first + len(own))
-        found = scored(run, run.observed()[0])[1][:, : len(own)]
-        by_fold[:, kept] = found * weight[:, None]
+        by_fold[:, kept] = run.observed()[1][: len(own)].T
         right[0, kept] = by_fold[:, kept].sum(axis=0)
         if len(labels) > 1:
             right[1:, kept] = np.concatenate(list(run.null(labels[1:])))[:, : len(own)]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxneuro.classify.factor import whitening
 from jaxneuro.types import Array
 
 _NEVER = -1e30  # score of a class without a training trial
@@ -63,17 +64,23 @@ def lda(
         inside = x - member @ mean
         total = count.sum()
         if shrinkage == "ledoit_wolf":
-            spread, part, share = _ledoit_wolf(inside, member, weight, count)
+            spread, part, share, products = _ledoit_wolf(inside, member, weight, count)
         else:
             assert not isinstance(shrinkage, str), shrinkage
-            share = jnp.full(classes, shrinkage, x.dtype)
+            share, products = jnp.full(classes, shrinkage, x.dtype), None
             spread = jnp.ones((classes, x.shape[1]), x.dtype)
             variance = _by_class(jnp.square(inside), member, weight, count)
             part = variance.sum(axis=1) / _varying(variance)
         ridge = ((count / total * share * part)[:, None] * jnp.square(spread)).sum(axis=0)
-        rows = inside * jnp.sqrt(weight * (1 - member @ share) / total)[:, None]
-        varies = ridge + jnp.square(rows).sum(axis=0) > 0
-        kernel = _solve(jnp.where(varies, ridge, 1), rows, mean.T)
+        left = (1 - share) / total  # of the covariance of each class
+        if products is not None:
+            gram = jnp.einsum("c,cf,cfg,cg->fg", left, spread, products, spread)
+            varies = ridge + jnp.diagonal(gram) > 0
+            kernel = _positive(gram + jnp.diag(jnp.where(varies, ridge, 1)), mean.T)
+        else:
+            rows = inside * jnp.sqrt(weight * (member @ left))[:, None]
+            varies = ridge + jnp.square(rows).sum(axis=0) > 0
+            kernel = _solve(jnp.where(varies, ridge, 1), rows, mean.T)
         bias = -0.5 * (mean.T * kernel).sum(axis=0)
         prior = jnp.where(count > 0, jnp.log(jnp.maximum(count, 1e-30) / total), _NEVER)
         return Linear(kernel, bias + prior)
@@ -112,9 +119,10 @@ def _class_means(x: Array, y: Array, weight: Array, classes: int) -> tuple[Array
 
 def _ledoit_wolf(
     inside: Array, member: Array, weight: Array, count: Array
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array | None]:
     """Of each class its features' deviations (class, feature), and in these units the mean variance
-    (class,) and the shrinkage (class,); `inside` (trial, feature) is about the classes' means."""
+    (class,), the shrinkage (class,) and, where trials outnumber the features of all classes, sums
+    of products (class, feature, feature); `inside` (trial, feature) is about the classes' means."""
     classes = len(count)
     variance = _by_class(jnp.square(inside), member, weight, count)
     features = _varying(variance)
@@ -126,13 +134,14 @@ def _ledoit_wolf(
         products = jnp.einsum("tf,tc,tg->cfg", z, member, z)
         squares = jnp.square(products).sum(axis=(1, 2))
     else:
+        products = None
         squares = ((jnp.square(z @ z.T) @ member) * member).sum(axis=0)
     square = squares / jnp.square(_some(count))
     away = (member.T @ length / _some(count) - square) / _some(count)
     far = square - jnp.square(trace) / features
     away = jnp.clip(away, 0, far)
     share = jnp.where(away > 0, away / jnp.where(far > 0, far, 1), 0)
-    return spread, trace / features, share
+    return spread, trace / features, share, products
 
 
 def _varying(variance: Array) -> Array:
@@ -161,4 +170,5 @@ def _solve(ridge: Array, rows: Array, right: Array) -> Array:
 
 
 def _positive(matrix: Array, right: Array) -> Array:
-    return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(matrix, lower=True), right)
+    root = whitening(matrix)
+    return root.T @ (root @ right)

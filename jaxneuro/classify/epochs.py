@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from jaxneuro import origin
 from jaxneuro import splits as splitters
-from jaxneuro.classify.matrix import Trials
 from jaxneuro.data.labels import plain
 from jaxneuro.sizes import bucket, grown
 from jaxneuro.splits import NestedSplits, Splits
@@ -120,19 +119,6 @@ def check_classes(outer: Splits, labels: NDArray[np.int32], names: Sequence[str]
                 f"fold {name} has no training trial of class {names[missing[0]]!r}: use "
                 "splits.stratified, fewer folds, or leave that class out"
             )
-
-
-def trials_of(train: NDArray, test: NDArray) -> Trials:
-    """(fold, trial) weights as places and their weights, padded to one of a few sizes."""
-    parts: list[NDArray] = []
-    for weights in (train, test):
-        size = bucket(int((weights > 0).sum(axis=1).max()))
-        places, kept = np.zeros((2, len(weights), size), np.float32)
-        for row, where, weight in zip(weights, places, kept, strict=True):
-            there = np.flatnonzero(row)
-            where[: len(there)], weight[: len(there)] = there, row[there]
-        parts += [places.astype(np.int32), kept]
-    return Trials(*parts)
 
 
 def permuted(

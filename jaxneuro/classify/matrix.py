@@ -1,7 +1,7 @@
 """The programs behind time generalisation: all windows, folds and permutations at once.
 
-A fold's trials are gathered; padding has weight 0. A classifier of C classes is kept as C - 1
-differences from the first class, which is all that a choice depends on.
+Windows are shared out over the devices. A classifier of C classes is kept as C - 1 differences from
+the first class, which is all that a choice depends on.
 """
 
 from __future__ import annotations
@@ -12,37 +12,81 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
+from jaxneuro import compat
 from jaxneuro.classify.classifiers import Linear
+from jaxneuro.classify.everywhere import Rows, at_home, everywhere, winner
 from jaxneuro.classify.logistic import log_loss, logistic
-from jaxneuro.classify.scaling import gain
+from jaxneuro.classify.scaling import Scaling, measured
+from jaxneuro.classify.trials import Trials
 from jaxneuro.types import Array
 
-_BLOCK = 2**19  # scores made at a time: they stay in the cache
+
+class Together(NamedTuple):
+    """How many are fitted at one moment on one device: windows, and of each so many folds."""
+
+    windows: int
+    folds: int
 
 
-class Trials(NamedTuple):
-    """The trials of each fold, (fold, place): which, and their weight; 0 is padding."""
+class Seen(NamedTuple):
+    """What is known of a window and fold: of all trials, and again of those trained on alone.
 
-    train: Any
-    train_weight: Any
-    test: Any
-    test_weight: Any
+    Attributes:
+      x, middle: (trial, feature), which the folds of a window share, about (feature,).
+      weight: (trial,) of training.
+      scaling: by the trials trained on.
+      z, place, place_weight: scaled, (place, feature); which trials these are; their weight.
+    """
+
+    x: Array
+    middle: Array
+    weight: Array
+    scaling: Scaling
+    z: Array
+    place: Array
+    place_weight: Array
 
 
 class _Trained(NamedTuple):
-    """Classifiers (permutation, window, fold, ...) and the scaled test trials of every window."""
+    """Classifiers (permutation, window, fold, ...), and what they see.
 
-    kernel: Array  # (permutation, window, fold, feature, class - 1)
-    bias: Array  # (permutation, window, fold, class - 1)
-    tested: Array  # (window, fold, place, feature)
+    Attributes:
+      kernel: (permutation, window, fold, feature, class - 1), of scaled features.
+      bias: (permutation, window, fold, class - 1).
+      tested: (window, fold, place, feature), scaled by the same window.
+      scaling: (window, fold, feature).
+    """
+
+    kernel: Array
+    bias: Array
+    tested: Array
+    scaling: Scaling
 
 
-@partial(jax.jit, static_argnames=("classify", "classes", "group", "diagonal"))
+def shared(seen: Seen, labels: Array, classes: int, l2: Array) -> Linear:
+    """`logistic` of all trials of the window: folds and permutations read the same `x`."""
+    return logistic(seen.x, labels, seen.weight, classes, l2, seen.scaling)
+
+
+def gathered(classify: Callable[..., Linear]) -> Callable[..., Linear]:
+    """`classify` of the trials trained on alone, scaled."""
+    return partial(_gathered, classify)
+
+
+def _gathered(classify, seen: Seen, labels: Array, classes: int, *strength: Array) -> Linear:
+    return classify(seen.z, labels[seen.place], seen.place_weight, classes, *strength)
+
+
+_program = partial(compat.jit_once, static=("classify", "classes", "group", "diagonal"))
+
+
+@_program
 def predicted(
     x: Array, labels: Array, trials: Trials, l2: Array | None, *, classify, classes, group, diagonal
-) -> Array:
-    """The class that each test trial is taken for, -1 where a fit failed.
+) -> tuple[Array, Array]:
+    """The class that each trial is taken for where it is tested.
 
     Args:
       x: (window, trial, feature).
@@ -50,153 +94,163 @@ def predicted(
       trials: of the folds.
       l2: (permutation, window, fold) strengths of `classify`, or (1, window, fold) the same of all
         permutations, which then share more; None: it takes none.
-      classify: `(x, y, weight, classes[, l2]) -> Linear`.
-      group: pairs of window and fold that are fitted together.
+      classify: `(seen, labels, classes[, l2]) -> Linear`: `shared`, or of `gathered`.
+      group: what is fitted together.
       diagonal: whether windows are tested on themselves alone.
 
     Returns:
-      (fold, window, test window, place), without the test window where `diagonal`; int16.
+      Codes (window, test window, trial), int16, -1 where a fit failed or the trial is in no test;
+      and (window, test window, fold) weight of the test trials that are taken for what they are,
+      NaN where a fit failed. Without the test window where `diagonal`.
     """
-    found = _train(x, labels[:1], trials, l2, classify, classes, group)
-    kernel, bias = found.kernel[0], found.bias[0]
-    if diagonal:
-        scores = (
-            jnp.einsum("wkpf,wkfc->kwpc", found.tested, kernel) + bias.swapaxes(0, 1)[:, :, None]
-        )
-        return jnp.where(jnp.isfinite(scores).all(axis=-1), _winner(scores, -1), -1)
 
-    def fold(k: Array) -> Array:
-        def rows(part) -> Array:
-            kernel, bias = part
-            return _winner(_scores(kernel, bias, found.tested[:, k]), 1)
+    def of(own: Array) -> tuple[Array, Array]:
+        found = _train(x, own, labels[:1], trials, l2, classify, classes, group)
+        kernel, bias = found.kernel[0], found.bias[0]
+        if not diagonal:
+            truth = jnp.broadcast_to(labels[0], (len(own), labels.shape[1]))
+            rows, scaling = Rows(kernel, bias, truth), _of_all(found.scaling, len(x))
+            right, codes = everywhere(x, scaling, rows, trials, by_fold=True)
+            return codes, right
+        scores = jnp.einsum("wkpf,wkfc->kpwc", found.tested, kernel) + bias.swapaxes(0, 1)[:, None]
+        told = winner(scores, -1)  # (fold, place, window)
+        hit = jnp.where(told < 0, jnp.nan, told == labels[0, trials.test][..., None])
+        right = jnp.einsum("kpw,kp->wk", hit, trials.test_weight)
+        return at_home(told.reshape(-1, len(own)), trials).T, right
 
-        return _by_rows(rows, (kernel[:, k], bias[:, k]), found.tested[:, k])
-
-    return jax.lax.map(fold, jnp.arange(trials.test.shape[0]))
+    return _on_devices(of, len(x))
 
 
-@partial(jax.jit, static_argnames=("classify", "classes", "group", "diagonal"))
+@_program
 def counted(
     x: Array, labels: Array, trials: Trials, l2: Array | None, *, classify, classes, group, diagonal
 ) -> Array:
-    """(permutation, window, test window) weight of the test trials that are taken for what their
+    """(window, permutation, test window) weight of the test trials that are taken for what their
     permuted label says; without the test window where `diagonal`. Takes what `predicted` takes."""
-    found = _train(x, labels, trials, l2, classify, classes, group)
-    permutations, windows = found.kernel.shape[:2]
-    truth = labels[:, trials.test]  # (permutation, fold, place)
-    if diagonal:
-        scores = jnp.einsum("wkpf,rwkfc->rwkpc", found.tested, found.kernel)
-        right = _winner(scores + found.bias[:, :, :, None], -1) == truth[:, None]
-        return (right * trials.test_weight).sum(axis=(2, 3))
 
-    def fold(k: Array) -> Array:
-        def rows(part) -> Array:
-            kernel, bias, truth = part
-            right = _winner(_scores(kernel, bias, found.tested[:, k]), 1) == truth[:, None]
-            return right @ trials.test_weight[k]
+    def of(own: Array, some: Array) -> Array:
+        these = labels[some]
+        strength = l2 if l2 is None or len(l2) == 1 else l2[some]
+        found = _train(x, own, these, trials, strength, classify, classes, group)
+        if diagonal:
+            scores = jnp.einsum("wkpf,rwkfc->wrckp", found.tested, found.kernel)
+            scores += jnp.moveaxis(found.bias, 0, 1).swapaxes(2, 3)[..., None]
+            right = winner(scores, 2) == these[:, trials.test]
+            return (right * trials.test_weight).sum(axis=(2, 3))
+        rows = Rows(found.kernel, found.bias, jnp.repeat(these[:, None], len(own), axis=1))
+        rows = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), rows)
+        right, _ = everywhere(x, _of_all(found.scaling, len(x)), rows, trials, by_fold=False)
+        return right.reshape(len(these), len(own), -1).swapaxes(0, 1)
 
-        every = jnp.repeat(truth[:, k], windows, axis=0)
-        flat = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]),
-                            (found.kernel[:, :, k], found.bias[:, :, k]))  # fmt: skip
-        return _by_rows(rows, (*flat, every), found.tested[:, k])
-
-    counts = jax.lax.map(fold, jnp.arange(trials.test.shape[0])).sum(axis=0)
-    return counts.reshape(permutations, windows, -1)
+    windows, permutations = jnp.arange(len(x)), jnp.arange(len(labels))
+    if len(x) >= len(jax.local_devices()):
+        return _on_devices(lambda own: of(own, permutations), len(x))
+    found = _on_devices(lambda some: of(windows, some).swapaxes(0, 1), len(labels))
+    return found.swapaxes(0, 1)
 
 
-@partial(jax.jit, static_argnames=("classes", "group"))
-def losses(x: Array, labels: Array, trials: Trials, l2: Array, *, classes: int, group: int):
-    """(permutation, window, fold, strength) mean cross-entropy of logistic regression on the test
+@partial(compat.jit_once, static=("classes", "group"))
+def losses(x: Array, labels: Array, trials: Trials, l2: Array, *, classes: int, group: Together):
+    """(window, fold, permutation, strength) mean cross-entropy of logistic regression on the test
     trials of each fold, in the window it was trained on; `l2` (strength,)."""
 
-    def pair(window: Array, k: Array) -> Array:
-        inside, outside, weight = _scaled(x, trials, window, k)
+    def of(own: Array) -> Array:
+        def pair(seen: Seen, window: Array, k: Array) -> Array:
+            outside = _outside(seen, trials, k)
 
-        def one(labels: Array, l2: Array) -> Array:
-            fitted = logistic(inside, labels[trials.train[k]], weight, classes, l2)
-            scores = fitted.scores(outside)
-            return log_loss(scores, labels[trials.test[k]], trials.test_weight[k])
+            def one(labels: Array, l2: Array) -> Array:
+                scores = shared(seen, labels, classes, l2).scores(outside)
+                return log_loss(scores, labels[trials.test[k]], trials.test_weight[k])
 
-        return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(labels, l2)
+            return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(labels, l2)
 
-    return jnp.moveaxis(_by_pairs(pair, x, trials, group), 2, 0)
+        return _by_pairs(pair, x, own, trials, group)
+
+    return _on_devices(of, len(x))
 
 
-def _train(
-    x: Array, labels: Array, trials: Trials, l2: Array | None, classify, classes: int, group: int
-) -> _Trained:
-    def pair(window: Array, k: Array):
-        inside, outside, weight = _scaled(x, trials, window, k)
+def _on_devices(of: Callable[[Array], Any], count: int) -> Any:
+    """`of` the windows (or permutations) that a device has, put together again; the last are done
+    twice where there are not as many for each."""
+    devices = jax.local_devices()
+    own = jnp.minimum(jnp.arange(-(-count // len(devices)) * len(devices)), count - 1)
+    if len(devices) > 1:
+        split = PartitionSpec("lane")
+        of = compat.per_device(of, compat.lane_mesh(devices), split, split)
+    return jax.tree.map(lambda a: a[:count], of(own))
 
+
+def _of_all(own: Scaling, windows: int) -> Scaling:
+    """Of all windows, what each device has of its own."""
+    if len(own.mean) < windows:
+        own = jax.tree.map(lambda a: jax.lax.all_gather(a, "lane", tiled=True), own)
+    return jax.tree.map(lambda a: a[:windows], own)
+
+
+def _scaled(x: Array, scaling: Scaling) -> Array:
+    return (x - scaling.mean) * scaling.gain
+
+
+def _outside(seen: Seen, trials: Trials, k: Array) -> Array:
+    """(place, feature) scaled test trials."""
+    return _scaled(seen.x[trials.test[k]], seen.scaling)
+
+
+def _train(x, own, labels, trials, l2, classify, classes: int, group) -> _Trained:
+    def pair(seen: Seen, window: Array, k: Array) -> tuple[Linear, Array, Scaling]:
         def one(labels: Array, strength: tuple[Array, ...]) -> Linear:
-            made = classify(inside, labels[trials.train[k]], weight, classes, *strength)
+            made = classify(seen, labels, classes, *strength)
             return Linear(made.kernel[:, 1:] - made.kernel[:, :1], made.bias[1:] - made.bias[:1])
 
-        if l2 is None:
-            return jax.vmap(lambda labels: one(labels, ()))(labels), outside
-        strength = l2[:, window, k]
-        if len(l2) == 1:  # what the permutations share is done once
-            return jax.vmap(lambda labels: one(labels, (strength[0],)))(labels), outside
-        return jax.vmap(one)(labels, (strength,)), outside
+        strength = () if l2 is None else (l2[:, window, k],)
+        first = tuple(s[0] for s in strength)
+        if len(labels) == 1:
+            made = jax.tree.map(lambda a: a[None], one(labels[0], first))
+        elif l2 is None or len(l2) == 1:  # what the permutations share is done once
+            made = jax.vmap(one, (0, None))(labels, first)
+        else:
+            made = jax.vmap(one)(labels, strength)
+        as_recorded = Scaling(seen.scaling.mean + seen.middle, seen.scaling.gain)
+        return made, _outside(seen, trials, k), as_recorded
 
-    made, tested = _by_pairs(pair, x, trials, group)
+    made, tested, scaling = _by_pairs(pair, x, own, trials, group)
     kernel, bias = (jnp.moveaxis(part, 2, 0) for part in made)
-    return _Trained(kernel, bias, tested)
+    return _Trained(kernel, bias, tested, scaling)
 
 
-def _scaled(x: Array, trials: Trials, window: Array, k: Array) -> tuple[Array, Array, Array]:
-    """A window's training and test trials of one fold, by mean and deviation of the former; and the
-    training weights. The `x` of other trials is never seen."""
-    weight = trials.train_weight[k]
-    share = weight / weight.sum()
-    inside, outside = x[window, trials.train[k]], x[window, trials.test[k]]
-    with jax.default_matmul_precision("highest"):
-        mean = share @ inside
-        inside = jnp.where(weight[:, None] > 0, inside - mean, 0)
-        deviation = jnp.sqrt(share @ jnp.square(inside))
-    scale = gain(mean, deviation)
-    return inside * scale, (outside - mean) * scale, weight
+def _by_pairs(pair: Callable, x: Array, own: Array, trials: Trials, group: Together) -> Any:
+    """`pair(seen, window, fold)` of the windows `own` and all folds, (window, fold, ...), so many
+    together."""
+    folds = len(trials.weight)
+    parts = -(-folds // group.folds)
+    some = jnp.minimum(jnp.arange(parts * group.folds), folds - 1).reshape(parts, -1)
+    used = (trials.weight > 0).any(axis=0)
 
+    def item(at: Array) -> Any:
+        window = own[at // parts]
+        x_own = x[window]
+        with jax.default_matmul_precision("highest"):  # about 0, for what is left of their means
+            middle = (used / used.sum()) @ x_own
+        x_own = x_own - middle
 
-def _by_pairs(pair: Callable, x: Array, trials: Trials, group: int) -> Any:
-    """`pair(window, fold)` of all of them, (window, fold, ...), so many together."""
-    windows, folds = x.shape[0], trials.train.shape[0]
-    chunks = -(-windows * folds // group)
-    places = jnp.minimum(jnp.arange(chunks * group), windows * folds - 1).reshape(chunks, group)
-    made = jax.lax.map(jax.vmap(lambda at: pair(at // folds, at % folds)), places)
-    return jax.tree.map(
-        lambda a: a.reshape(-1, *a.shape[2:])[: windows * folds].reshape(
-            windows, folds, *a.shape[2:]
-        ),
-        made,
-    )
+        def one(k: Array) -> Any:
+            scaling = measured(x_own, trials.weight[k])
+            place, weight = trials.train[k], trials.train_weight[k]
+            z = jnp.where(weight[:, None] > 0, _scaled(x_own[place], scaling), 0)
+            return pair(Seen(x_own, middle, trials.weight[k], scaling, z, place, weight), window, k)
 
+        return jax.vmap(one)(some[at % parts])
 
-def _by_rows(function: Callable, rows: Any, tested: Array) -> Array:
-    """`function` of blocks of `rows` (row, ...), as many as keep their scores in the cache."""
-    count, classes = rows[1].shape
-    size = min(count, max(8, _BLOCK // (tested.shape[0] * tested.shape[1] * classes)))
-    blocks = -(-count // size)
-
-    def padded(a: Array) -> Array:
-        widths = [(0, blocks * size - count)] + [(0, 0)] * (a.ndim - 1)
-        return jnp.pad(a, widths).reshape(blocks, size, *a.shape[1:])
-
-    made = jax.lax.map(function, jax.tree.map(padded, rows))
-    return made.reshape(-1, *made.shape[2:])[:count]
-
-
-def _scores(kernel: Array, bias: Array, tested: Array) -> Array:
-    """(row, class - 1, window, place) of `kernel` (row, feature, class - 1)."""
-    with jax.default_matmul_precision("highest"):
-        return jnp.einsum("rfc,wpf->rcwp", kernel, tested) + bias[:, :, None, None]
-
-
-def _winner(scores: Array, axis: int) -> Array:
-    """The class of the highest score, of differences from the first class; -1 where one is NaN."""
-    best = scores.max(axis=axis)
-    if scores.shape[axis] == 1:
-        found = best > 0
+    items = len(own) * parts
+    if group.windows == 1:  # XLA on CPUs takes twice as long for an axis of one
+        made = jax.lax.map(item, jnp.arange(items))
     else:
-        found = jnp.where(best > 0, scores.argmax(axis=axis) + 1, 0)
-    return jnp.where(jnp.isnan(best), -1, found).astype(jnp.int16)
+        chunks = -(-items // group.windows)
+        places = jnp.minimum(jnp.arange(chunks * group.windows), items - 1).reshape(chunks, -1)
+        made = jax.lax.map(jax.vmap(item), places)
+        made = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:items], made)
+
+    def laid(a: Array) -> Array:
+        return a.reshape(len(own), parts * group.folds, *a.shape[2:])[:, :folds]
+
+    return jax.tree.map(laid, made)

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxneuro.classify import matrix
 from jaxneuro.classify.classifiers import lda, max_correlation
-from jaxneuro.classify.epochs import Epochs, trials_of
-from jaxneuro.classify.logistic import logistic
+from jaxneuro.classify.epochs import Epochs
+from jaxneuro.classify.trials import trials_of
 from jaxneuro.sizes import grown
 from jaxneuro.splits import NestedSplits, Splits
 from jaxneuro.statistics import p_values
 
 DECODERS: dict[str, Any] = {
-    "logistic": logistic, "lda": lda, "max_correlation": max_correlation,
-}  # fmt: skip
-_WORKING = 2**25  # bytes that the fits of one moment work on
+    "logistic": matrix.shared,
+    "lda": matrix.gathered(lda),
+    "max_correlation": matrix.gathered(max_correlation),
+}
+_CACHE, _MEMORY = 2**21, 2**28  # bytes that the fits of one moment work on, on CPUs and elsewhere
 _STORED = 2**28  # bytes of the classifiers of one block of permutations
 _MOST = 256  # permutations in a block
 
@@ -38,12 +41,19 @@ class Run(NamedTuple):
     strengths: NDArray[Any]
     diagonal: bool
 
-    def observed(self) -> tuple[NDArray[np.int16], NDArray[Any] | None]:
-        """Codes (fold, window, [test window,] place) and strengths (window, fold)."""
+    def observed(self) -> tuple[NDArray[np.int16], NDArray[Any], NDArray[Any] | None]:
+        """Codes (window, [test window,] trial), weight of right trials (window, [test window,]
+        fold), and strengths (window, fold)."""
         labels = self.padded(self.epochs.labels[None])
         strength = self.chosen(labels)
-        codes = matrix.predicted(*self.arguments(labels, strength), **self.options(1))
-        return np.asarray(codes), None if strength is None else strength[0].astype(np.float64)
+        codes, right = matrix.predicted(*self.arguments(labels, strength), **self.options(1))
+        codes = np.asarray(codes)[..., : len(self.epochs.labels)]
+        return codes, np.asarray(right), None if strength is None else strength[0].astype(float)
+
+    def wrong(self) -> NDArray[np.bool_]:
+        """(window, [test window]) whether values are not finite."""
+        bad = self.epochs.bad
+        return bad if self.diagonal else bad[:, None] | bad
 
     def null(self, labels: NDArray[np.int32]) -> Iterator[NDArray[Any]]:
         """(permutation, window, [test window]) weight of right trials, in blocks of `labels`
@@ -54,10 +64,12 @@ class Run(NamedTuple):
             part = labels[first : first + size]
             block = self.padded(grown(part, size, 0))
             made = self.arguments(block, self.chosen(block))
-            yield np.asarray(matrix.counted(*made, **self.options(size)))[: len(part)]
+            counts = np.asarray(matrix.counted(*made, **self.options(size)))
+            yield np.moveaxis(counts, 1, 0)[: len(part)]
 
     def arguments(self, labels: NDArray[np.int32], strength) -> tuple:
-        return self.epochs.x, labels, trials_of(self.outer.train, self.outer.test), strength
+        trials = trials_of(self.outer.train, self.outer.test, labels.shape[1])
+        return self.epochs.x, labels, trials, strength
 
     def options(self, permutations: int) -> dict[str, Any]:
         return {
@@ -74,21 +86,23 @@ class Run(NamedTuple):
             return np.tile(self.strengths, (1, *count[1:])) if len(self.strengths) else None
         train, test = (part[:, :-1] for part in (self.inner.train, self.inner.test))
         folds, inner, trials = train.shape
-        every = trials_of(train.reshape(-1, trials), test.reshape(-1, trials))
-        group = self.group(len(labels) * len(self.strengths))
+        flat = train.reshape(-1, trials), test.reshape(-1, trials)
+        every = trials_of(*flat, labels.shape[1])
+        group = self.group(len(labels) * len(self.strengths), folds * inner)
         missed = matrix.losses(
             self.epochs.x, labels, every, self.strengths,
             classes=len(self.epochs.classes), group=group,
         )  # fmt: skip
-        mean = np.asarray(missed).reshape(*count[:2], folds, inner, -1).mean(axis=3)
+        missed = np.moveaxis(np.asarray(missed), 2, 0)
+        mean = missed.reshape(*count[:2], folds, inner, -1).mean(axis=3)
         return self.strengths[np.nan_to_num(mean, nan=np.inf).argmin(axis=-1)]
 
     def padded(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
         return grown(labels, self.epochs.x.shape[1], 1)
 
     def lane_bytes(self) -> int:
-        """That one fit works on, beside its scaled trials."""
-        trials, features = int((self.outer.train > 0).sum(axis=1).max()), self.epochs.x.shape[2]
+        """That one fit works on, beside its trials."""
+        trials, features = self.epochs.x.shape[1:]
         classes = len(self.epochs.classes)
         if self.decoder == "lda":
             smaller = min(trials, features)
@@ -98,20 +112,31 @@ class Run(NamedTuple):
         own = features**2 if self.inner is not None and features <= trials else 0
         return 4 * (5 * trials * classes + 20 * features * classes + 3 * own)
 
-    def group(self, permutations: int) -> int:
-        """Pairs of window and fold whose fits, of so many permutations, work at one moment: a power
-        of two, so that recordings of about the same size share programs."""
-        trials, features = int((self.outer.train > 0).sum(axis=1).max()), self.epochs.x.shape[2]
-        shared = 4 * features * (3 * trials + 3 * min(features, trials))
-        pairs = len(self.epochs.x) * len(self.outer.names)
-        fitting = _WORKING // (shared + permutations * self.lane_bytes())
-        return min(_power(fitting), pairs)
+    def group(self, permutations: int, folds: int | None = None) -> matrix.Together:
+        """What is fitted at one moment on a device, of so many permutations; windows by powers of
+        two, so that recordings of about the same size share programs. On CPUs it is one window,
+        whose folds stay in the cache, for XLA is slow there with one axis more."""
+        trials, features = self.epochs.x.shape[1:]
+        folds = folds or len(self.outer.names)
+        of_a_fold = 4 * min(features, trials) ** 2 + permutations * self.lane_bytes()
+        if self.decoder != "logistic":
+            of_a_fold += 8 * trials * features
+        parts = -(-folds // max(1, _working() // of_a_fold))
+        together = -(-folds // parts)
+        if jax.default_backend() == "cpu":
+            return matrix.Together(1, together)
+        of_a_window = 4 * trials * features + together * of_a_fold
+        return matrix.Together(min(_power(_working() // of_a_window), len(self.epochs.x)), together)
 
     def together(self) -> int:
         """Permutations in a block."""
         windows, _, features = self.epochs.x.shape
         stored = 4 * windows * len(self.outer.names) * features * len(self.epochs.classes)
-        return min(_power(_WORKING // self.lane_bytes()), _power(_STORED // stored), _MOST)
+        return min(_power(_working() // self.lane_bytes()), _power(_STORED // stored), _MOST)
+
+
+def _working() -> int:
+    return _CACHE if jax.default_backend() == "cpu" else _MEMORY
 
 
 def _power(number: int) -> int:
@@ -119,22 +144,13 @@ def _power(number: int) -> int:
     return 1 << max(0, number.bit_length() - 1)
 
 
-def scored(run: Run, found: NDArray[np.int16]) -> tuple[NDArray, NDArray, NDArray[np.int16]]:
-    """Accuracy ([window, test window]), the same of each fold, and codes (..., trial)."""
-    labels, bad = run.epochs.labels, run.epochs.bad
-    codes = np.full((*found.shape[1:-1], len(labels)), -1, np.int16)
-    by_fold = np.empty(found.shape[:-1])
-    weight = run.outer.test.astype(np.float64)
-    share = weight / weight.sum(axis=1, keepdims=True)
-    for k, test in enumerate(run.outer.test):
-        places = np.flatnonzero(test)
-        part = found[k, ..., : len(places)]
-        codes[..., places] = part
-        right = (part == labels[places]) @ share[k, places]
-        by_fold[k] = np.where((part < 0).any(axis=-1), np.nan, right)
-    wrong = bad if run.diagonal else bad[:, None] | bad
-    codes[wrong], by_fold[:, wrong] = -1, np.nan
-    return np.tensordot(weight.sum(axis=1) / weight.sum(), by_fold, 1), by_fold, codes
+def scored(run: Run, right: NDArray) -> tuple[NDArray, NDArray]:
+    """Accuracy ([window, test window]) and the same of each fold, of the weight `right` (window,
+    [test window,] fold); NaN where values are not finite."""
+    total = run.outer.test.sum(axis=1, dtype=np.float64)
+    by_fold = np.moveaxis(right / total, -1, 0)
+    by_fold[:, run.wrong()] = np.nan
+    return np.tensordot(total / total.sum(), by_fold, 1), by_fold
 
 
 def chance(run: Run, labels: NDArray[np.int32], accuracy: NDArray) -> dict[str, Any]:

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
 
 from jaxneuro.types import Array
 
 _CONSTANT = 1e-5  # of its mean: a deviation below is rounding
+
+
+class Scaling(NamedTuple):
+    """Features as classifiers see them, (x - mean) · gain.
+
+    Attributes:
+      mean, gain: (feature,).
+    """
+
+    mean: Array
+    gain: Array
+
+
+def measured(x: Array, weight: Array) -> Scaling:
+    """Mean and deviation of `x` (trial, feature) over the trials, by their `weight` (trial,)."""
+    share = weight / weight.sum()
+    with jax.default_matmul_precision("highest"):
+        mean = share @ x
+        return Scaling(mean, gain(mean, jnp.sqrt(share @ jnp.square(x - mean))))
 
 
 def gain(mean: Array, deviation: Array) -> Array:

@@ -105,14 +105,17 @@ def _decode(
         _check_lda(outer, labels, strengths, epochs.x.shape[2])
     run = Run(epochs, outer, inner, decoder, strengths, diagonal)
     with compat.own_settings():
-        codes, strength = run.observed()
-        found = scored(run, codes)
+        codes, right, strength = run.observed()
+        found = scored(run, right)
         significance = chance(
             run, permuted(labels, outer, groups, int(permutations), seed), found[0]
         )
+    if epochs.bad.any():
+        codes = np.where(run.wrong()[..., None], np.int16(-1), codes)
     return Generalisation(
         decoder,
         *found,
+        codes,
         labels=labels,
         classes=epochs.classes,
         windows=tuple(range(count)) if windows is None else tuple(windows),
