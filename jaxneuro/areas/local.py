@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxneuro.classify.factor import whitening
 from jaxneuro.types import Array
 
 NEVER = -1e30  # score of a class without a training sample
@@ -138,19 +139,8 @@ def inverse(matrix: Array) -> Array:
     28 rows, and 80 times as long for 96."""
     if len(matrix) <= _SMALL:
         return eliminated(matrix)
-    root = _lower_inverse(jnp.linalg.cholesky(matrix))
+    root = whitening(matrix)
     return root.T @ root
-
-
-def _lower_inverse(lower: Array) -> Array:
-    """Of a lower triangular (n, n), by halves."""
-    half = len(lower) // 2
-    if len(lower) <= _SMALL:
-        return eliminated(lower)
-    first, last = _lower_inverse(lower[:half, :half]), _lower_inverse(lower[half:, half:])
-    between = -last @ (lower[half:, :half] @ first)
-    none = jnp.zeros(between.T.shape, lower.dtype)
-    return jnp.block([[first, none], [between, last]])
 
 
 def eliminated(matrix: Array) -> Array:
