@@ -40,6 +40,8 @@ CASES = {
     "refill": "refill:case",
     "lanes": "lanes:run",
     "scaling": "scaling:run",
+    "million": "million:run",
+    "workers": "workers:run",
     "cold_start": "cold_start:run",
 }
 

@@ -614,10 +614,31 @@ def test_batches_keep_the_last_parameters() -> None:
     assert np.isfinite(result.loss)
 
 
-def test_batch_needs_a_size_and_no_patience() -> None:
-    for options in ({"batch": 0}, {"batch": 4, "stop": Stop(patience=3)}):
-        with pytest.raises(ValueError, match="batch must be at least 1, and goes without"):
-            linear(**options)
+@pytest.mark.parametrize("batch", [4, 16])  # below and above the ten to judge by
+def test_batches_stop_early_and_keep_the_best(batch) -> None:
+    x, y = arrays()
+    inputs = make_inputs(x, y, weight=mask(slice(0, 30)), validation=mask(slice(30, 40)))
+    fit = linear(Stop(max_steps=400, gradient=0, plateau=0, patience=7), SGD, batch=batch)
+    places = np.arange(30, 40) if batch > 10 else np.array([31, 33, 36, 38])
+    states = walk(fit, inputs, 401)
+    watched, weight = states[0].draws.watched, states[0].draws.validation
+    assert sorted(np.asarray(watched)[np.asarray(weight) > 0]) == places.tolist()
+    centre, judged = float(states[0].frame.units.centre), []
+    for state in states:
+        readout = jax.tree.map(np.asarray, state.params["readout"])
+        predicted = centre + x[places] @ readout["kernel"][:, 0] + readout["bias"]
+        judged.append(float(0.5 * np.square(predicted - y[places]).mean()))
+    last = int(states[-1].progress.steps)
+    assert states[-1].progress.status == Status.EARLY_STOPPED and last < 400
+    best = int(np.argmin(judged[: last + 1]))
+    assert best == last - 7
+    trees_close(states[-1].kept, states[best].params, rtol=1e-6)
+    assert float(states[-1].progress.best_rank) == pytest.approx(judged[best], rel=1e-4)
+
+
+def test_batch_needs_a_size() -> None:
+    with pytest.raises(ValueError, match="batch is 0, must be at least 1"):
+        linear(batch=0)
     with pytest.raises(ValueError, match="max_steps is 0"):
         linear(Stop(max_steps=0))
 

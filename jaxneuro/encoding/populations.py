@@ -49,7 +49,7 @@ def core_readout(
       steps: parameter updates at most.
       batch: images a step; None for all.
       patience: early stopping by the loss of all neurons on `inputs.validation`, after so many
-        steps without a new minimum; with `batch=None`. 0: none.
+        steps without a new minimum. 0: none.
       scores: held-out scores of each neuron, by name.
     """
     model = models.core_readout(neurons, channels, readout=readout, dropout=dropout)

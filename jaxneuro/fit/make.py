@@ -75,8 +75,10 @@ def make_fit(
         best one (of Poisson counts their mean, of squared error 1, over the outputs), so that with
         `standardise` a strength means the same for a neuron of 0.1 and of 100 spikes a second.
       batch: samples a step, drawn anew from those with weight, spread evenly over the recording;
-        None for all. With it only the step limit ends a fit, and the last parameters are kept;
-        likewise with a model that is random in training (`Model.train`), but for early stopping.
+        None for all. With it only the step limit ends a fit, and the last parameters are kept,
+        likewise with a model that is random in training (`Model.train`); or early stopping
+        (`Stop(patience=...)`), which judges each step by all samples of `inputs.validation` or, of
+        more than `batch`, by so many, always the same and spread evenly.
 
     Raises:
       ValueError: for stopping rules or models that cannot go together.

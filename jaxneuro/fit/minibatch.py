@@ -1,13 +1,43 @@
 """Minibatches drawn by weight, and large forward passes in blocks."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxneuro import several
 from jaxneuro.types import Array, Inputs
+
+
+class Draws(NamedTuple):
+    """What minibatches are taken from.
+
+    Attributes:
+      mass: (sample,) cumulative weight.
+      watched: (batch,) samples that early stopping judges by; None: nothing does.
+      validation: (batch,) their weight, 0 of places that only fill up.
+    """
+
+    mass: Array
+    watched: Array | None
+    validation: Array | None
+
+
+def draws(inputs: Inputs, size: int, watch: bool) -> Draws:
+    """Before the first step; `watch`: also which samples to stop by, all of those with
+    `validation` or, of more than `size`, so many, spread evenly over them."""
+    mass = jnp.cumsum(inputs.weight)
+    if not watch:
+        return Draws(mass, None, None)
+    number = jnp.cumsum(inputs.validation > 0)
+    count = number[-1]
+    place = jnp.arange(size)
+    spread = ((place + 0.5) * (count / size)).astype(number.dtype)
+    wanted = jnp.where(count > size, spread, place)
+    watched = jnp.searchsorted(number, jnp.minimum(wanted, count - 1) + 1)
+    watched = jnp.minimum(watched, len(number) - 1)
+    return Draws(mass, watched, jnp.where(wanted < count, inputs.validation[watched], 0))
 
 
 def draw(inputs: Inputs, mass: Array, step: Array, size: int) -> Inputs:
@@ -22,6 +52,17 @@ def draw(inputs: Inputs, mass: Array, step: Array, size: int) -> Inputs:
         y=inputs.y[chosen],
         weight=(inputs.weight[chosen] > 0).astype(inputs.weight.dtype),
         validation=inputs.validation[chosen],
+    )
+
+
+def watched(inputs: Inputs, draws: Draws) -> Inputs | None:
+    """The samples that early stopping judges by, and their weights as `validation`."""
+    if draws.watched is None:
+        return None
+    return inputs._replace(
+        x=several.taken(inputs.x, draws.watched),
+        y=inputs.y[draws.watched],
+        validation=draws.validation,
     )
 
 

@@ -118,13 +118,19 @@ def prox(
 
 
 def value(
-    recipe: Recipe, params: Params, frame: Frame, inputs: Inputs, step: Array
+    recipe: Recipe,
+    params: Params,
+    frame: Frame,
+    inputs: Inputs,
+    step: Array,
+    judges: Inputs | None = None,
 ) -> tuple[Array, Array]:
     """The smooth objective at natural parameters, and what early stopping judges by.
 
     Args:
       recipe, params, frame, inputs: of the fit.
       step: () its number, by which a random model draws.
+      judges: the samples that early stopping judges by, where `inputs` is a minibatch.
     """
     scale = scaling.ablate(frame.scaling, inputs.features)
     y = units.standard(inputs.y, frame.units)
@@ -136,7 +142,10 @@ def value(
     found = found + penalty(recipe, params, frame, inputs.hyper)
     if not recipe.stop.patience:
         return found, found
-    if not exact:
+    if judges is not None:
+        inputs, y = judges, units.standard(judges.y, frame.units)
+    if judges is not None or not exact:
+        whole = jax.lax.stop_gradient(whole)
         prediction = align(output(recipe, whole, inputs.x), y, recipe.loss)
     judged = jax.lax.stop_gradient(prediction)
     return found, mean_loss(recipe.loss, judged, y, inputs.validation)

@@ -80,8 +80,8 @@ def make_recipe(
         raise TypeError(f"stop is {stop!r}: pass jaxneuro.Stop(...)")
     if stop.max_steps < 1:
         raise ValueError(f"stop.max_steps is {stop.max_steps}, must be at least 1")
-    if batch is not None and (batch < 1 or stop.patience):
-        raise ValueError("make_fit: batch must be at least 1, and goes without stop.patience")
+    if batch is not None and batch < 1:
+        raise ValueError(f"make_fit: batch is {batch}, must be at least 1")
     if scores is not None and not isinstance(scores, Mapping):
         raise TypeError(
             f"scores is {scores!r}: pass a dictionary of names and metrics, such as "

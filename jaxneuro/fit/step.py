@@ -13,7 +13,7 @@ from jax.flatten_util import ravel_pytree
 
 from jaxneuro import several
 from jaxneuro.fit import objective, precondition
-from jaxneuro.fit.minibatch import draw, in_blocks
+from jaxneuro.fit.minibatch import Draws, draw, draws, in_blocks, watched
 from jaxneuro.fit.objective import Frame
 from jaxneuro.fit.recipe import Recipe, build_optimizer
 from jaxneuro.fit.verdict import Progress, begin, judge
@@ -31,7 +31,7 @@ class FitState(NamedTuple):
       kept: the parameters to keep, natural ones.
       progress: what the end is judged by.
       warning: a `Warned`.
-      mass: (sample,) cumulative weight, for minibatches.
+      draws: what minibatches are taken from; None: all samples are seen in each step.
     """
 
     params: Params
@@ -40,7 +40,7 @@ class FitState(NamedTuple):
     kept: Params
     progress: Progress
     warning: Array
-    mass: Array | None
+    draws: Draws | None
 
 
 def clean(inputs: Inputs) -> Inputs:
@@ -81,7 +81,7 @@ def start(recipe: Recipe, inputs: Inputs) -> FitState:
         kept=params,
         progress=begin(bad, several.precision(inputs.x)),
         warning=warning,
-        mass=jnp.cumsum(inputs.weight) if recipe.batch else None,
+        draws=draws(inputs, recipe.batch, recipe.stop.patience > 0) if recipe.batch else None,
     )
 
 
@@ -106,14 +106,15 @@ def _inspect(recipe: Recipe, inputs: Inputs) -> tuple[Array, Array]:
 
 
 def step(recipe: Recipe, inputs: Inputs, state: FitState) -> FitState:
-    inputs = clean(inputs)
-    if recipe.batch:
-        inputs = draw(inputs, state.mass, state.progress.steps, recipe.batch)  # pyright: ignore
+    inputs, judges = clean(inputs), None
+    if recipe.batch and state.draws is not None:
+        judges = watched(inputs, state.draws)
+        inputs = draw(inputs, state.draws.mass, state.progress.steps, recipe.batch)
     frame, hyper = state.frame, inputs.hyper
     params = objective.natural(recipe, state.params, frame, inputs)
 
     def smooth(params):
-        return objective.value(recipe, params, frame, inputs, state.progress.steps)
+        return objective.value(recipe, params, frame, inputs, state.progress.steps, judges)
 
     (smooth_value, judged), gradient = jax.value_and_grad(smooth, has_aux=True)(params)
     if recipe.rough:
