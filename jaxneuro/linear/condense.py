@@ -7,6 +7,8 @@ millions: with every penalty and optimizer, standardised or not, and for every s
 moments (mean squared error, R², correlation). The moments are taken in double precision.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -158,17 +160,13 @@ def _check(fit: Fit, inputs: Inputs) -> None:
     x = np.stack([x[0], x[1], x[0] + x[1], 0 * x[0]]).astype(np.float32)
     params = jax.eval_shape(lambda: fit.model.init(jax.random.key(0), jnp.asarray(x[:1])))
     params = jax.tree.map(lambda a: rng.normal(size=a.shape).astype(a.dtype), params)
-    a, b, sum_, zero = np.asarray(jax.jit(fit.model.apply)(params, x))
+    a, b, sum_, zero = np.asarray(_applied(fit.model.apply, params, x))
     if np.abs(a + b - sum_ - zero).max() > 1e-3 * np.abs([a, b, sum_, zero]).max():
         raise ValueError("condense: the model is not linear in x; condensed samples have only the "
                          "same means and covariances")  # fmt: skip
-
-    def loss(prediction: Any) -> Any:
-        return fit.loss(prediction, jnp.asarray([1.0, 0.0, 3.0])).sum()
-
     try:
         points = np.array([[-1.0] * 3, [0.5] * 3, [2.0] * 3], np.float32)
-        slopes = np.asarray(jax.jit(jax.vmap(jax.grad(loss)))(points))
+        slopes = np.asarray(_slopes(fit.loss, points))
         straight = np.allclose(slopes[1] - slopes[0], slopes[2] - slopes[1], rtol=1e-4, atol=1e-5)
         straight &= np.allclose(np.diff(slopes[0]), np.diff(slopes[1]), rtol=1e-4, atol=1e-5)
     except (TypeError, ValueError, IndexError):  # of class labels
@@ -176,3 +174,15 @@ def _check(fit: Fit, inputs: Inputs) -> None:
     if not straight:
         raise ValueError("condense: the loss is not a squared error; condensed samples have only "
                          "the same means and covariances")  # fmt: skip
+
+
+@partial(jax.jit, static_argnums=0)
+def _applied(apply: Callable, params: Any, x: Any) -> Any:
+    return apply(params, x)
+
+
+@partial(jax.jit, static_argnums=0)
+def _slopes(loss: Callable, points: Any) -> Any:
+    """(point, sample) derivatives of a loss in its prediction."""
+    y = jnp.asarray([1.0, 0.0, 3.0])
+    return jax.vmap(jax.grad(lambda prediction: loss(prediction, y).sum()))(points)
