@@ -75,8 +75,7 @@ def draw(records: list[dict[str, Any]], path: Path) -> None:
 
     ours = ("jaxneuro", "our ")
     peers = [r for r in records
-             if r["case"] not in ("scaling", "cold_start", "lanes")
-             and not r["implementation"].startswith(ours)]  # fmt: skip
+             if "at_least" in r and not r["implementation"].startswith(ours)]  # fmt: skip
     labels = [f"{r['case']}: {r['implementation']}" for r in peers]
     place = range(len(peers))
     figure, axes = plt.subplots(figsize=(8, 0.3 * len(peers) + 1), layout="constrained")

@@ -6,9 +6,13 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 
+import jax.numpy as jnp
 import pytest
+from helpers import POISSON, SAMPLES, TARGETS, problem
 from matplotlib.figure import Figure as Canvas
 
+from jaxneuro import axes, splits
+from jaxneuro.crossval import search
 from jaxneuro.report import Figure, Table, write
 
 VOID = {"meta", "img", "br", "hr"}
@@ -45,9 +49,7 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
+def _written(folder):
     picture = Canvas(figsize=(7, 3), dpi=150)
     picture.subplots().plot([0, 1], [0, 1])
     columns = tuple(f"a rather long name {i}" for i in range(12))
@@ -63,6 +65,24 @@ def path(tmp_path_factory):
         notes=["one recording"],
         provenance={"licence": "CC0"},
     )  # fmt: skip
+
+
+def _of_a_search(folder):
+    def folds(samples):
+        return splits.k_fold(samples, 2)
+
+    found = search(
+        POISSON, problem()._replace(held_out=jnp.zeros(SAMPLES)), axes.targets(TARGETS),
+        splits.nested(folds(SAMPLES), lambda train: folds(len(train))),
+        axes.grid(strength=[0.1, 3.0]),
+    )  # fmt: skip
+    found.report(folder, title="Decoding")
+
+
+@pytest.fixture(scope="module", params=[_written, _of_a_search])
+def path(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    request.param(folder)
     return folder / "report.html"
 
 
