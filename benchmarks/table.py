@@ -16,7 +16,7 @@ def text(records: Iterable[dict[str, Any]]) -> str:
             share = f"{share} {r['first_ratio']:.2f} × in the first run"
         lines.append(
             f"{r['case']:<16} {r['implementation']:<40} {r['seconds']:>10.3f} s "
-            f"(+ {r['compile_seconds']:4.1f} s to compile) {r['ratio']:>8.2f} × ours {share:>12}  "
+            f"(+ {r['compile_seconds']:4.1f} s at first) {r['ratio']:>8.2f} × ours {share:>12}  "
             f"{r['quality_name']} {r['quality']:.2g}{r.get('note', '')}"
         )
     return "\n".join(lines)
@@ -29,7 +29,7 @@ def markdown(records: list[dict[str, Any]], minutes: float) -> str:
     lines = [
         f"`python -m benchmarks`, {minutes:.0f} minutes: {machine}; {versions}.",
         "",
-        "| case | implementation | seconds | compile | first run | × ours | × ours, first run | "
+        "| case | implementation | seconds | at first, more | first run | × ours | × ours, first | "
         "asked | of peak | agreement |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
