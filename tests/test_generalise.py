@@ -109,12 +109,13 @@ def test_two_classes_and_shrinkage_given():
     assert (made.strength == np.float32(0.3)).all()
 
 
-def test_nothing_of_the_test_trials_reaches_what_is_trained():
+@pytest.mark.parametrize("size", [1e3, 1e12])
+def test_nothing_of_the_test_trials_reaches_what_is_trained(size):
     """With some test trials of fold 0 changed, the others are still taken for the same by it."""
     test = np.flatnonzero(FOLDS.test[0])
     kept, changed = test[:5], test[5:]
     spoiled, labels = X.copy(), Y.copy()
-    spoiled[changed] = 1e3 * np.random.default_rng(1).normal(size=spoiled[changed].shape)
+    spoiled[changed] = size * np.random.default_rng(1).normal(size=spoiled[changed].shape)
     labels[changed] = np.roll(labels[changed], 1)
     for decoder in DECODERS:
         before, after = (

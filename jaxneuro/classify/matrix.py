@@ -224,14 +224,12 @@ def _by_pairs(pair: Callable, x: Array, own: Array, trials: Trials, group: Toget
     folds = len(trials.weight)
     parts = -(-folds // group.folds)
     some = jnp.minimum(jnp.arange(parts * group.folds), folds - 1).reshape(parts, -1)
-    used = (trials.weight > 0).any(axis=0)
 
     def item(at: Array) -> Any:
         window = own[at // parts]
         x_own = x[window]
-        with jax.default_matmul_precision("highest"):  # about 0, for what is left of their means
-            middle = (used / used.sum()) @ x_own
-        x_own = x_own - middle
+        middle = jnp.median(x_own[jnp.asarray(trials.some)], axis=0)
+        x_own = x_own - middle  # so that what is left of a mean is no more than a deviation or two
 
         def one(k: Array) -> Any:
             scaling = measured(x_own, trials.weight[k])

@@ -28,7 +28,8 @@ def measured(x: Array, weight: Array) -> Scaling:
     share = weight / weight.sum()
     with jax.default_matmul_precision("highest"):
         mean = share @ x
-        return Scaling(mean, gain(mean, jnp.sqrt(share @ jnp.square(x - mean))))
+        away = jnp.where(weight[:, None] > 0, x - mean, 0)
+        return Scaling(mean, gain(mean, jnp.sqrt(share @ jnp.square(away))))
 
 
 def gain(mean: Array, deviation: Array) -> Array:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from jaxneuro.sizes import bucket, grown
 
+_SOME = 7  # of which three may be bad
+
 
 class Trials(NamedTuple):
     """The trials of each fold.
@@ -18,6 +20,8 @@ class Trials(NamedTuple):
       train, train_weight: (fold, place) the same by places, of which some only fill up, weight 0.
       test, test_weight: (fold, place) likewise of testing.
       home: (trial,) where each is tested, fold · places + place, at last; -1: nowhere.
+      some: (few,) trials that are trained on in some fold, spread evenly: their median is near the
+        middle of all, whatever a bad trial holds.
     """
 
     weight: Any
@@ -26,6 +30,7 @@ class Trials(NamedTuple):
     test: Any
     test_weight: Any
     home: Any
+    some: Any
 
 
 def trials_of(train: NDArray, test: NDArray, count: int) -> Trials:
@@ -36,7 +41,9 @@ def trials_of(train: NDArray, test: NDArray, count: int) -> Trials:
         there = np.flatnonzero(weight)
         home[place[there]] = number * len(place) + there
     whole = grown(train.astype(np.float32), count, 1, zeros=True)
-    return Trials(whole, *places[0], *places[1], home)
+    used = np.flatnonzero((train > 0).any(axis=0))
+    some = used[np.linspace(0, len(used) - 1, _SOME).round().astype(int)].astype(np.int32)
+    return Trials(whole, *places[0], *places[1], home, some)
 
 
 def _placed(weights: NDArray) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
