@@ -7,7 +7,6 @@ a fit's bits depend neither on its neighbours nor on how many devices there are.
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -17,8 +16,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jax.tree_util import Partial
 
 from jaxneuro import compat
-from jaxneuro.engine import stages
-from jaxneuro.engine.lane import Lane, make_lane, pack, shape_of, unpack
+from jaxneuro.engine import lowering
+from jaxneuro.engine.lane import make_lane, shape_of
 from jaxneuro.engine.recent import Recent
 from jaxneuro.engine.stages import Lanes
 from jaxneuro.engine.work import is_special
@@ -121,36 +120,14 @@ def program_key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple
     return fit, structure, shapes, tuple(getattr(jax.config, name) for name in settings)
 
 
-class _Shapes(NamedTuple):
-    """Of the programs' arguments, with where on the devices they lie."""
-
-    shared: Any  # inputs, selects
-    lanes: Any
-    rows: Any
-    flags: Any
-    count: Any
-
-
 def _build(fit, inputs, selects, width, lanes, devices, only=None) -> Engine:
     begun = time.perf_counter()
     mesh = compat.lane_mesh(devices)
     split = NamedSharding(mesh, PartitionSpec("lane"))
     whole = NamedSharding(mesh, PartitionSpec())
-    total = lanes * len(devices)
     inputs, selects = jax.tree.map(shape_of, (inputs, selects))
     lane = make_lane(fit, inputs, selects, width)
-    own, state, result = stages.shapes(lane, inputs, selects, width)
-    blanks = Lanes(
-        *jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, split), (own, state)),
-        active=_sized((total,), bool, split),  # pyright: ignore[reportArgumentType]
-    )
-    given = _Shapes(
-        shared=jax.tree.map(lambda a: _sized(a.shape, a.dtype, whole), (inputs, selects)),
-        lanes=blanks,
-        rows=_sized((total, width), jnp.int32, split),
-        flags=blanks.active,
-        count=_sized((), jnp.int32, whole),
-    )
+    given = lowering.shapes(lane, inputs, selects, width, lanes, mesh)
     platform = devices[0].platform
     # XLA compiles outside the interpreter's lock: each program as soon as it is lowered, the one
     # that takes longest first.
@@ -161,37 +138,39 @@ def _build(fit, inputs, selects, width, lanes, devices, only=None) -> Engine:
 
         built, in_turn = {}, False
         if only != "start":
-            traced = _trace_advance(lane, given, mesh)
+            traced = lowering.advance(lane, given)
             steps = "run" if is_special(traced.jaxpr.jaxpr) else "once"
             lowered = traced.lower()
-            _refuse_lapack(lowered, devices)
+            lowering.refuse_lapack(lowered, devices)
             built["advance"] = compiled(lowered, "weigh" if only else steps)
         if only != "advance":
-            lowered, in_turn = _lower_start(lane, given, mesh, lanes)
+            lowered, in_turn = lowering.start(lane, given)
             if not in_turn:
-                _refuse_lapack(lowered, devices)
+                lowering.refuse_lapack(lowered, devices)
             built["start"] = compiled(lowered, "weigh" if only else "once")
         if only is None:
-            lowered = _lower_finish(lane, given, mesh)
-            _refuse_lapack(lowered, devices)
+            lowered = lowering.finish(lane, given)
+            lowering.refuse_lapack(lowered, devices)
             built["finish"] = compiled(lowered, "once")
     built = {name: program.result() for name, program in built.items()}
 
     def blank() -> Lanes:
-        return jax.device_put(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), blanks), split)
+        return jax.device_put(
+            jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), given.lanes), split
+        )
 
     def place(tree: Any) -> Any:
         return jax.device_put(tree, whole)
 
     first = built.get("start")
     return Engine(
-        start=_in_turn(first, lanes, split) if in_turn else first,  # pyright: ignore
+        start=lowering.in_turn(first, lanes, split) if in_turn else first,  # pyright: ignore
         advance=built.get("advance"),  # pyright: ignore[reportArgumentType]
         finish=built.get("finish"),  # pyright: ignore[reportArgumentType]
         blank=blank,
         place=place,
-        result=result,
-        lanes=total,
+        result=given.result,
+        lanes=lanes * len(devices),
         compile_seconds=time.perf_counter() - begun,
         temporary_bytes=max(map(_scratch, built.values())),
     )
@@ -201,74 +180,6 @@ def _compile(program: Any, platform: str, effort: str) -> Any:
     return program.compile(compiler_options=compat.compiler_options(platform, effort))
 
 
-def _trace_advance(lane: Lane, given: _Shapes, mesh: Any) -> Any:
-    whole, split = PartitionSpec(), PartitionSpec("lane")
-    mapped = compat.per_device(
-        partial(stages.advance, lane), mesh, (whole, split, whole), (split, split, split)
-    )
-    return jax.jit(mapped, donate_argnums=1).trace(given.shared[0], given.lanes, given.count)
-
-
-def _lower_finish(lane: Lane, given: _Shapes, mesh: Any) -> Any:
-    whole, split = PartitionSpec(), PartitionSpec("lane")
-    mapped = compat.per_device(partial(stages.finish, lane), mesh, (whole, split), split)
-    return jax.jit(mapped).lower(given.shared[0], given.lanes)
-
-
-def _lower_start(lane: Lane, given: _Shapes, mesh: Any, lanes: int) -> tuple[Any, bool]:
-    """The program, and whether it runs for each device's lanes in turn: where it calls LAPACK (an
-    orthogonal initialiser, say) on several CPU devices."""
-    whole, split = PartitionSpec(), PartitionSpec("lane")
-    specs = (whole, whole, split, split, split, split)
-    mapped = compat.per_device(partial(stages.start, lane), mesh, specs, split)
-    by_lane = (given.rows, given.flags, given.flags, given.lanes)
-    lowered = jax.jit(mapped, donate_argnums=5).lower(*given.shared, *by_lane)
-    if not _calls_lapack(lowered, mesh.devices.ravel()):
-        return lowered, False
-    shared, by_lane = jax.tree.map(shape_of, (given.shared, by_lane))
-    return jax.jit(partial(stages.start, lane)).lower(*shared, *_parts(by_lane, lanes)), True
-
-
-def _refuse_lapack(program: Any, devices: Sequence[Device]) -> None:
-    if _calls_lapack(program, devices):
-        raise ValueError(
-            "a step of this model, loss or axis calls LAPACK (a decomposition or a solver), "
-            "and XLA can wait for ever when several CPU devices do so: use "
-            "devices=jax.devices()[:1]"
-        )
-
-
 def _scratch(program: Any) -> int:
     memory = program.memory_analysis()
     return 0 if memory is None else memory.temp_size_in_bytes + memory.output_size_in_bytes
-
-
-def _calls_lapack(program: Any, devices: Sequence[Device]) -> bool:
-    several = len(devices) > 1 and devices[0].platform == "cpu"
-    return several and "lapack" in program.as_text()
-
-
-def _parts(shapes: Any, lanes: int) -> Any:
-    """The shapes of one device's lanes, of those of all devices'."""
-    return jax.tree.map(lambda a: jax.ShapeDtypeStruct((lanes, *a.shape[1:]), a.dtype), shapes)
-
-
-def _in_turn(program: Callable, lanes: int, sharding: NamedSharding) -> Callable:
-    """`start` by a program of one device, run for each device's lanes in turn: the same bits."""
-
-    def start(inputs, selects, *by_lane):
-        shared = jax.tree.map(np.asarray, pack((inputs, selects)))
-        shared = unpack(shared, (inputs, selects))
-        by_lane = jax.tree.map(np.asarray, by_lane)
-        total = len(by_lane[0])
-        made = []
-        for first in range(0, total, lanes):
-            part = jax.tree.map(lambda a, at=first: a[at : at + lanes], by_lane)
-            made.append(jax.tree.map(np.asarray, program(*shared, *part)))
-        return jax.device_put(jax.tree.map(lambda *a: np.concatenate(a), *made), sharding)
-
-    return start
-
-
-def _sized(shape, dtype, sharding) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
