@@ -5,6 +5,7 @@ client is killed, the client is started again where it died, and at the end all 
 of a run that nobody disturbed. `tests/test_killed.py` does a little of it.
 """
 
+import contextlib
 import hashlib
 import os
 import random
@@ -20,7 +21,8 @@ import numpy as np
 
 import jaxneuro as jn
 
-_FITS = 4000
+_FITS = 20_000
+_PATIENCE = 240  # seconds
 
 
 def fits(executor: Any = None, out: Any = None) -> jn.Fits:
@@ -54,14 +56,14 @@ def client(folder: str) -> None:
         ) as cluster,
         distributed.Client(cluster) as own,
     ):
-        print("workers", *own.run(os.getpid).values(), flush=True)
+        print("workers", *dict(own.run(os.getpid)).values(), flush=True)
         print("done", checksum(fits(own.get_executor(), folder)), flush=True)
 
 
 def disturbed(folder: Path, kills: int, chance: random.Random) -> tuple[str, dict[str, int]]:
     """The checksum of a run that was disturbed until it was done, and who was killed how often."""
     killed = {"worker": 0, "client": 0}
-    while True:
+    for _ in range(3 * kills + 10):
         command = [sys.executable, __file__, "client", str(folder)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                    text=True, start_new_session=True)  # fmt: skip
@@ -69,7 +71,7 @@ def disturbed(folder: Path, kills: int, chance: random.Random) -> tuple[str, dic
         workers = [int(word) for word in process.stdout.readline().split()[1:]]
         alive = bool(workers)
         while alive and sum(killed.values()) < kills:
-            time.sleep(chance.uniform(0.2, 8))
+            time.sleep(chance.uniform(0.2, 5))
             if process.poll() is not None:
                 break
             if chance.random() < 0.5:
@@ -78,18 +80,26 @@ def disturbed(folder: Path, kills: int, chance: random.Random) -> tuple[str, dic
                 alive = False
             else:
                 killed["worker"] += _kill(chance.choice(_workers(process.pid) or workers))
-        said = process.stdout.read()
-        process.wait()
+        try:
+            said, _ = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:  # Dask may give up a worker that dies as it starts
+            os.killpg(process.pid, signal.SIGKILL)
+            killed["client"] += 1
+            said = ""
         if "done" in said:
             return said.split("done")[1].split()[0], killed
+    raise RuntimeError(f"it does not come to an end: {killed}")
 
 
-def _workers(parent: int) -> list[int]:
+def _workers(client: int) -> list[int]:
     """The workers that a client has now: those that died were replaced."""
-    listed = subprocess.run(["ps", "-eo", "pid,sid,args"], capture_output=True, text=True)
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()[1:]]
-    return [int(pid) for pid, session, said in rows
-            if session == str(parent) and "spawn_main" in said]  # fmt: skip
+    import psutil  # Dask brings it
+
+    found = []
+    for process in psutil.Process(client).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it may have gone meanwhile
+            found += [process.pid] * ("spawn_main" in " ".join(process.cmdline()))
+    return found
 
 
 def _kill(process: int) -> int:
