@@ -11,6 +11,7 @@ from jaxneuro import (
     make_inputs,
 )
 from jaxneuro.classify.factor import whitening
+from jaxneuro.classify.scaling import ninther
 from jaxneuro.decoding import lda, logistic, max_correlation
 
 discriminant = pytest.importorskip("sklearn.discriminant_analysis")
@@ -156,3 +157,11 @@ def test_whitening_is_the_inverse_of_the_factor(size):
     expected = np.linalg.inv(np.linalg.cholesky(matrix.astype(np.float64)))
     assert (np.triu(found, 1) == 0).all()
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_the_ninther_is_the_median_of_medians():
+    x = np.random.default_rng(0).normal(size=(9, 50))
+    found = np.asarray(ninther(jnp.asarray(x)))
+    np.testing.assert_allclose(found, np.median(np.median(x.reshape(3, 3, 50), 1), 0), rtol=1e-6)
+    x[2] = 1e30
+    assert np.abs(ninther(jnp.asarray(x))).max() < 5

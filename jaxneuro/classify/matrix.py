@@ -18,7 +18,7 @@ from jaxneuro import compat
 from jaxneuro.classify.classifiers import Linear
 from jaxneuro.classify.everywhere import Rows, at_home, everywhere, winner
 from jaxneuro.classify.logistic import log_loss, logistic
-from jaxneuro.classify.scaling import Scaling, measured
+from jaxneuro.classify.scaling import Scaling, measured, ninther
 from jaxneuro.classify.trials import Trials
 from jaxneuro.types import Array
 
@@ -228,7 +228,7 @@ def _by_pairs(pair: Callable, x: Array, own: Array, trials: Trials, group: Toget
     def item(at: Array) -> Any:
         window = own[at // parts]
         x_own = x[window]
-        middle = jnp.median(x_own[jnp.asarray(trials.some)], axis=0)
+        middle = ninther(x_own[jnp.asarray(trials.some)])
         x_own = x_own - middle  # so that what is left of a mean is no more than a deviation or two
 
         def one(k: Array) -> Any:

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from jaxneuro.sizes import bucket, grown
 
-_SOME = 7  # of which three may be bad
-
 
 class Trials(NamedTuple):
     """The trials of each fold.
@@ -20,8 +18,7 @@ class Trials(NamedTuple):
       train, train_weight: (fold, place) the same by places, of which some only fill up, weight 0.
       test, test_weight: (fold, place) likewise of testing.
       home: (trial,) where each is tested, fold · places + place, at last; -1: nowhere.
-      some: (few,) trials that are trained on in some fold, spread evenly: their median is near the
-        middle of all, whatever a bad trial holds.
+      some: (9,) trials that are trained on in some fold, spread evenly.
     """
 
     weight: Any
@@ -42,7 +39,7 @@ def trials_of(train: NDArray, test: NDArray, count: int) -> Trials:
         home[place[there]] = number * len(place) + there
     whole = grown(train.astype(np.float32), count, 1, zeros=True)
     used = np.flatnonzero((train > 0).any(axis=0))
-    some = used[np.linspace(0, len(used) - 1, _SOME).round().astype(int)].astype(np.int32)
+    some = used[np.linspace(0, len(used) - 1, 9).round().astype(int)].astype(np.int32)
     return Trials(whole, *places[0], *places[1], home, some)
 
 
