@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, wraps
+from functools import cache, update_wrapper
 from pathlib import Path
 from typing import Any
 
@@ -90,19 +90,30 @@ def compiler_options(platform: str, effort: str) -> dict[str, Any] | None:
     return {name: value for name, value in chosen.items() if _known(name, value)}
 
 
-def jit_once(function: Callable, static: Sequence[str]) -> Callable:
-    """`jax.jit` for programs of which most calls are the first: compiled with the effort "once"."""
+class Once:
+    """`jax.jit` for programs of which most calls are the first: compiled with the effort "once", as
+    of the first call, when it is known for which platform."""
 
-    @cache
-    def made() -> Callable:  # at the first call, when it is known for which platform
-        options = compiler_options(jax.default_backend(), "once")
-        return jax.jit(function, static_argnames=tuple(static), compiler_options=options)
+    def __init__(self, function: Callable, static: Sequence[str]):
+        self._function, self._static, self._made = function, tuple(static), None
+        update_wrapper(self, function)
 
-    @wraps(function)
-    def call(*arguments: Any, **options: Any) -> Any:
-        return made()(*arguments, **options)
+    def _jitted(self) -> Any:
+        if self._made is None:
+            options = compiler_options(jax.default_backend(), "once")
+            self._made = jax.jit(
+                self._function, static_argnames=self._static, compiler_options=options
+            )
+        return self._made
 
-    return call
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._jitted()(*arguments, **options)
+
+    def trace(self, *arguments: Any, **options: Any) -> Any:
+        return self._jitted().trace(*arguments, **options)
+
+    def lower(self, *arguments: Any, **options: Any) -> Any:
+        return self._jitted().lower(*arguments, **options)
 
 
 @cache

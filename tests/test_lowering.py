@@ -19,6 +19,7 @@ from jaxneuro import (
     Axis,
     areas,
     axes,
+    condense,
     fit_many,
     losses,
     make_fit,
@@ -195,6 +196,10 @@ def test_all_other_programs_are_lowered_for_accelerators(called):
         ridge_search(x, y, folds, [0.1, 1.0])
         bands = np.arange(features) % 2
         banded_ridge_search(x, y, folds, bands, [[0.5, 0.5], [0.9, 0.1]], [0.1, 1.0])
+    decoder = make_fit(
+        models.linear(3), losses.half_squared_error, optimizers.lbfgs(), penalties.ridge()
+    )
+    condense(decoder, make_inputs(rng.normal(size=(40, 6)), y), folds)
     spheres = areas.spheres(np.ones((3, 3, 2), bool), 3.0, 4.5)
     x = rng.normal(size=(40, 18)).astype(np.float32)
     for decoder in ("ridge", "lda", "max_correlation", "logistic"):

@@ -79,7 +79,7 @@ def _gathered(classify, seen: Seen, labels: Array, classes: int, *strength: Arra
     return classify(seen.z, labels[seen.place], seen.place_weight, classes, *strength)
 
 
-_program = partial(compat.jit_once, static=("classify", "classes", "group", "diagonal"))
+_program = partial(compat.Once, static=("classify", "classes", "group", "diagonal"))
 
 
 @_program
@@ -149,7 +149,7 @@ def counted(
     return found.swapaxes(0, 1)
 
 
-@partial(compat.jit_once, static=("classes", "group"))
+@partial(compat.Once, static=("classes", "group"))
 def losses(x: Array, labels: Array, trials: Trials, l2: Array, *, classes: int, group: Together):
     """(window, fold, permutation, strength) mean cross-entropy of logistic regression on the test
     trials of each fold, in the window it was trained on; `l2` (strength,)."""
