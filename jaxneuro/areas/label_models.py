@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro.classify.classifiers import lda
-from jaxneuro.classify.scaling import gain
+from jaxneuro.classify.scaling import measured, scaled
 from jaxneuro.types import Array
 
 _LEAST = -14.0  # log-probability of a label, in a loss: one that was never seen decides nothing
@@ -50,11 +50,9 @@ def fitted(
     each = jnp.repeat(weight, x.shape[1])
     flat = x.reshape(-1, x.shape[2])
     with jax.default_matmul_precision("highest"):
-        mean = each @ flat / each.sum()
-        deviation = jnp.sqrt(each @ jnp.square(flat - mean) / each.sum())
-        scale = gain(mean, deviation)
-        made = lda((flat - mean) * scale, y.ravel(), each, classes, jnp.asarray(shrinkage))  # pyright: ignore
-    return Discriminant(mean, made.kernel * scale[:, None], made.bias)
+        units = measured(flat, each)
+        made = lda(scaled(flat, units), y.ravel(), each, classes, jnp.asarray(shrinkage))  # pyright: ignore
+    return Discriminant(units.mean, made.kernel * units.gain[:, None], made.bias)
 
 
 def probabilities(model: LabelModel, x: ArrayLike) -> NDArray[np.float32]:

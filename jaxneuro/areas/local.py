@@ -145,7 +145,7 @@ def inverse(matrix: Array) -> Array:
 
 def eliminated(matrix: Array) -> Array:
     """The inverse of (n, n, ...) by Gauss and Jordan without pivots, which what is positive
-    definite or triangular does not need; all later axes go in step."""
+    definite does not need; all later axes go in step."""
 
     def step(k: Array, a: Array) -> Array:
         row, column = a[k] / a[k, k], a[:, k]

@@ -3,7 +3,7 @@ scores of a moment stay in the cache and trials come out in their own order."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +31,7 @@ class Rows(NamedTuple):
 
 def everywhere(
     x: Array, scaling: Scaling, rows: Rows, trials: Trials, by_fold: bool
-) -> tuple[Array, Array]:
+) -> tuple[Array, Any]:
     """Weight of the test trials that each row takes for what they are, and what it takes them for.
 
     Args:

@@ -18,7 +18,7 @@ from jaxneuro import compat
 from jaxneuro.classify.classifiers import Linear
 from jaxneuro.classify.everywhere import Rows, at_home, everywhere, winner
 from jaxneuro.classify.logistic import log_loss, logistic
-from jaxneuro.classify.scaling import Scaling, measured, ninther
+from jaxneuro.classify.scaling import Scaling, measured, ninther, scaled
 from jaxneuro.classify.trials import Trials
 from jaxneuro.types import Array
 
@@ -187,13 +187,9 @@ def _of_all(own: Scaling, windows: int) -> Scaling:
     return jax.tree.map(lambda a: a[:windows], own)
 
 
-def _scaled(x: Array, scaling: Scaling) -> Array:
-    return (x - scaling.mean) * scaling.gain
-
-
 def _outside(seen: Seen, trials: Trials, k: Array) -> Array:
     """(place, feature) scaled test trials."""
-    return _scaled(seen.x[trials.test[k]], seen.scaling)
+    return scaled(seen.x[trials.test[k]], seen.scaling)
 
 
 def _train(x, own, labels, trials, l2, classify, classes: int, group) -> _Trained:
@@ -234,7 +230,7 @@ def _by_pairs(pair: Callable, x: Array, own: Array, trials: Trials, group: Toget
         def one(k: Array) -> Any:
             scaling = measured(x_own, trials.weight[k])
             place, weight = trials.train[k], trials.train_weight[k]
-            z = jnp.where(weight[:, None] > 0, _scaled(x_own[place], scaling), 0)
+            z = jnp.where(weight[:, None] > 0, scaled(x_own[place], scaling), 0)
             return pair(Seen(x_own, middle, trials.weight[k], scaling, z, place, weight), window, k)
 
         return jax.vmap(one)(some[at % parts])

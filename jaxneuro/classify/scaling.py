@@ -32,6 +32,11 @@ def measured(x: Array, weight: Array) -> Scaling:
         return Scaling(mean, gain(mean, jnp.sqrt(share @ jnp.square(away))))
 
 
+def scaled(x: Array, scaling: Scaling) -> Array:
+    """`x` (trial, feature) as classifiers see it."""
+    return (x - scaling.mean) * scaling.gain
+
+
 def gain(mean: Array, deviation: Array) -> Array:
     """What features are multiplied by: one over their deviation, 0 of those that do not vary."""
     varies = deviation > _CONSTANT * jnp.abs(mean)

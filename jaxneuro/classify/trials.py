@@ -45,10 +45,8 @@ def trials_of(train: NDArray, test: NDArray, count: int) -> Trials:
 
 def _placed(weights: NDArray) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     size = bucket(int((weights > 0).sum(axis=1).max()))
-    place, kept = (
-        np.zeros((len(weights), size), np.int32),
-        np.zeros((len(weights), size), np.float32),
-    )
+    place = np.zeros((len(weights), size), np.int32)
+    kept = np.zeros_like(place, np.float32)
     for row, where, weight in zip(weights, place, kept, strict=True):
         there = np.flatnonzero(row)
         where[: len(there)], weight[: len(there)] = there, row[there]

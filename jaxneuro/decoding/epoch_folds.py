@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro import compat
 from jaxneuro.classify import lda, logistic
-from jaxneuro.classify.scaling import gain
+from jaxneuro.classify.scaling import measured, scaled
 from jaxneuro.decoding.epoch_choice import Setting
 from jaxneuro.decoding.spatial import covariances, csp
 from jaxneuro.decoding.tangent import tangent_space
@@ -82,7 +82,7 @@ def codes(
             if own is None:
                 fitted = csp(covariance, y, weight, kind.classes, kind.components)
                 own = fitted.features(covariance)
-            z = _standard(own, weight)
+            z = scaled(own, measured(own, weight))
             if kind.decoder == "lda":
                 return lda(z, y, weight, kind.classes).predict(z)
             return logistic(z, y, weight, kind.classes, l2).predict(z)
@@ -92,15 +92,6 @@ def codes(
         return made.reshape(labels.shape).astype(jnp.int16)
 
     return jax.lax.map(fold, train)
-
-
-def _standard(values: Array, weight: Array) -> Array:
-    """(trial, feature) by mean and deviation of the trials with weight."""
-    share = weight / weight.sum()
-    with jax.default_matmul_precision("highest"):
-        mean = share @ values
-        deviation = jnp.sqrt(share @ jnp.square(values - mean))
-    return (values - mean) * gain(mean, deviation)
 
 
 def checked(x: ArrayLike, trials: int, used: NDArray[Any]) -> NDArray[np.float32]:
