@@ -11,6 +11,8 @@ import jax.export
 import numpy as np
 from jax.sharding import Mesh
 
+from jaxneuro.collector import postponed
+
 
 def lane_mesh(devices: Sequence[Any]) -> Mesh:
     """A mesh of one axis, "lane". Axes made by `Mesh` are Auto; `jax.make_mesh` made them Explicit
@@ -87,7 +89,8 @@ def compiler_options(platform: str, effort: str) -> dict[str, Any] | None:
         "once": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False},
         "run": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": True},
     }[effort]
-    return {name: value for name, value in chosen.items() if _known(name, value)}
+    options = tuple(chosen.items())
+    return dict(options if _known(options) else (one for one in options if _known((one,))))
 
 
 class Once:
@@ -106,6 +109,7 @@ class Once:
             )
         return self._made
 
+    @postponed()
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         return self._jitted()(*arguments, **options)
 
@@ -117,10 +121,10 @@ class Once:
 
 
 @cache
-def _known(option: str, value: Any) -> bool:
-    """Whether this version's compiler has the option."""
+def _known(options: tuple[tuple[str, Any], ...]) -> bool:
+    """Whether this version's compiler has all of the options."""
     try:
-        jax.jit(lambda: 0).lower().compile(compiler_options={option: value})
+        jax.jit(lambda: 0).lower().compile(compiler_options=dict(options))
     except Exception:  # whatever it is that this version raises
         return False
     return True

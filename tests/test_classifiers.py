@@ -10,11 +10,14 @@ from jaxneuro import (
     fit_many,
     make_inputs,
 )
+from jaxneuro.classify import descent
 from jaxneuro.classify.factor import whitening
 from jaxneuro.classify.scaling import ninther
 from jaxneuro.decoding import lda, logistic, max_correlation
 
 discriminant = pytest.importorskip("sklearn.discriminant_analysis")
+optimize = pytest.importorskip("scipy.optimize")
+special = pytest.importorskip("scipy.special")
 linear_model = pytest.importorskip("sklearn.linear_model")
 
 # trials, features, classes: the fewer of trials and features decides how it is solved
@@ -147,6 +150,49 @@ def test_logistic_steps_are_few_and_separable_classes_end():
     made = LOGISTIC(x, y, train.astype(np.float32), 2, np.float32(1e-6))
     assert np.isfinite(made.kernel).all()
     assert (np.asarray(made.predict(jnp.asarray(x))) == y).mean() > 0.95
+
+
+@pytest.mark.parametrize("classes", [2, 6])
+def test_logistic_of_trials_far_out_is_at_the_least_objective(classes):
+    x, y, train = draw(200, 20, classes)
+    x[:4] *= 30
+    share = (np.bincount(y[train], minlength=classes) + 0.5) / (200 + 0.5 * classes)
+    ridge = 1e-2 * (share * (1 - share)).mean()
+
+    def objective(flat):
+        kernel, bias = np.split(flat.reshape(21, classes), [20])
+        scores = x[train].astype(float) @ kernel + bias
+        chance = special.softmax(scores, axis=1)
+        error = (chance - np.eye(classes)[y[train]]) / 200
+        loss = (special.logsumexp(scores, axis=1) - scores[range(200), y[train]]).mean()
+        slope = np.r_[x[train].T @ error + ridge * kernel, error.sum(axis=0)[None]]
+        return loss + 0.5 * ridge * (kernel**2).sum(), slope.ravel()
+
+    least = optimize.minimize(objective, np.zeros(21 * classes), jac=True, tol=1e-12).fun
+    made = LOGISTIC(x, y, train.astype(np.float32), classes, np.float32(1e-2))
+    found, _ = objective(np.r_[made.kernel, made.bias[None]].astype(float).ravel())
+    np.testing.assert_allclose(found, least, rtol=1e-4)
+
+
+def test_a_step_that_overshoots_is_followed_by_one_that_cannot():
+    """Of log cosh, Newton's step from far out goes further out on the other side each time."""
+    objective = descent.Objective(
+        scores=lambda point: point,
+        judged=lambda point, scores: descent.Judged(
+            jnp.log(jnp.cosh(scores)).sum() + 1e-4 * jnp.square(point).sum(),
+            jnp.tanh(scores) + 2e-4 * point,
+            scores,
+        ),
+        downhill=lambda gradient: -gradient,
+        bent=lambda direction, change, scores: descent.Bent(
+            (jnp.square(change / jnp.cosh(scores))).sum() + 2e-4 * jnp.square(direction).sum(),
+            jnp.zeros(()),  # as if nothing bent it: the first step is Newton's
+            2 * jnp.abs(change).max(),
+        ),
+    )
+    start = jnp.array([2.0, -1.5, 3.0])
+    found = jax.jit(lambda start: descent.descend(objective, start, start))(start)
+    np.testing.assert_allclose(found, 0, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [1, 5, 32, 33, 100, 600])

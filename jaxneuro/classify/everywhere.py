@@ -48,6 +48,8 @@ def everywhere(
     count, classes = len(rows.bias), rows.bias.shape[-1]
     size = min(count, max(8, _SCORES // (len(x) * classes)))
     blocks = -(-count // size)
+    if blocks == 1:
+        return _block(x, scaling, rows, trials, by_fold)
 
     def padded(a: Array) -> Array:
         widths = [(0, blocks * size - count)] + [(0, 0)] * (a.ndim - 1)

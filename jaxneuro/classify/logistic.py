@@ -7,34 +7,14 @@ tenth, for it descends where the objective is round.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxneuro.classify.classifiers import Linear, members
+from jaxneuro.classify.descent import Bent, Judged, Objective, descend
 from jaxneuro.classify.factor import whitening
 from jaxneuro.classify.scaling import Scaling
-from jaxneuro.optimizers import lbfgs
 from jaxneuro.types import Array
-
-_MEMORY = 6  # pairs of the L-BFGS: the problem is nearly round
-_MOST_STEPS = 300
-_GRADIENT = 1e-5  # of its first norm
-_PLATEAU, _FALL = 8, 1e-7  # steps without so much of the objective
-
-
-class _State(NamedTuple):
-    """The trial point and what it is judged by."""
-
-    point: Any
-    optimizer: Any
-    first: Array
-    best: Array
-    since: Array
-    steps: Array
-    done: Array
 
 
 def logistic(
@@ -49,9 +29,9 @@ def logistic(
     p(1 - p), p their shares: `make_fit(relative=True)`.
 
     With N trials in all, scikit-learn's `LogisticRegression` has C = 1 / (l2 · v · N) for more than
-    two classes, and twice that for two. L-BFGS in the coordinates in which the objective is round
-    at the start (those of the features where these outnumber the trials), until the gradient has
-    fallen to 1e-5 of its first norm.
+    two classes, and twice that for two. Conjugate gradients (`descent`) in the coordinates in which
+    the objective is round at the start (those of the features where these outnumber the trials),
+    until the gradient has fallen to 1e-5 of its first norm.
 
     Args:
       x: (trial, feature). Under `vmap` over all else it is read once for all fits.
@@ -82,34 +62,34 @@ def logistic(
         start = jnp.log(prior[1:] / prior[0]) if two else jnp.log(prior) - jnp.log(prior).mean()
         target = member[:, 1:].T if two else member.T  # (class, trial): trials are the longer axis
 
-        def natural(flat: Array) -> tuple[Array, Array]:
-            inside = flat.reshape(len(target), -1) / jnp.sqrt(bend)
-            kernel = inside[:, :-1] if round_ is None else inside[:, :-1] @ round_
-            return kernel, inside[:, -1] + start
+        def scores(point: Array) -> Array:
+            wide = point[:, :-1] * unit
+            return wide @ x.T + (point[:, -1] - wide @ mean)[:, None]
 
-        def objective(flat: Array) -> tuple[Array, Array]:
-            kernel, bias = natural(flat)
-            wide = kernel * unit
-            logits = wide @ x.T + (bias - wide @ mean)[:, None]
-            if two:
-                each = jax.nn.softplus(logits[0]) - target[0] * logits[0]
-                error = jax.nn.sigmoid(logits) - target
-            else:
-                logits -= logits.max(axis=0)
-                odds = jnp.exp(logits)  # once for both: they are much of the work
-                every = odds.sum(axis=0)
-                each = jnp.log(every) - (target * logits).sum(axis=0)
-                error = odds / every - target
-            error *= share
-            total = error.sum(axis=1, keepdims=True)
+        def judged(point: Array, logits: Array) -> Judged:
+            each, chance = (_of_two if two else _of_many)(logits, target)
+            error = share * (chance - target)
+            total, kernel = error.sum(axis=1, keepdims=True), point[:, :-1]
             slope = (error @ x - total * mean) * unit + ridge * kernel
-            slope = slope if round_ is None else slope @ round_.T
-            slope = jnp.concatenate([slope, total], axis=1).ravel() / jnp.sqrt(bend)
-            return share @ each + 0.5 * ridge * jnp.square(kernel).sum(), slope
+            value = share @ each + 0.5 * ridge * jnp.square(kernel).sum()
+            return Judged(value, jnp.concatenate([slope, total], axis=1), chance)
 
-        size = (x.shape[1] + 1) * len(target)
-        kernel, bias = natural(_descend(objective, jnp.zeros(size, x.dtype)))
-        kernel, bias = kernel.T, bias - kernel @ centre
+        def downhill(gradient: Array) -> Array:
+            slope = gradient[:, :-1]
+            slope = slope if round_ is None else (slope @ round_.T) @ round_
+            return -jnp.concatenate([slope, gradient[:, -1:]], axis=1) / bend
+
+        def bent(direction: Array, change: Array, chance: Array) -> Bent:
+            each, apart = (_bent_two if two else _bent_many)(change, chance)
+            second = share @ each + ridge * jnp.square(direction[:, :-1]).sum()
+            most = jnp.where(share > 0, apart, 0).max()
+            return Bent(second, share @ (each * apart) / second, most)
+
+        at_start = jnp.broadcast_to(start[:, None], target.shape)
+        point = jnp.zeros((len(target), x.shape[1] + 1), x.dtype)
+        point = descend(Objective(scores, judged, downhill, bent), at_start, point)
+        kernel, bias = point[:, :-1].T, point[:, -1] + start
+        bias -= kernel.T @ centre
         if two:
             kernel, bias = kernel * jnp.array([-0.5, 0.5]), bias * jnp.array([-0.5, 0.5])
         return Linear(kernel, bias)
@@ -137,23 +117,26 @@ def _round(x: Array, share: Array, mean: Array, unit: Array, ridge: Array | floa
     return whitening(gram + ridge * jnp.eye(features, dtype=x.dtype))
 
 
-def _descend(objective: Any, start: Array) -> Array:
-    """The minimum of `objective`, point -> value and gradient, near `start`; under `vmap` in
-    lockstep, each lane until it is done."""
-    optimizer = lbfgs(_MEMORY)
+def _of_two(logits: Array, target: Array) -> tuple[Array, Array]:
+    """(trial,) cross-entropy, and (1, trial) the chance of the second class."""
+    return jax.nn.softplus(logits[0]) - target[0] * logits[0], jax.nn.sigmoid(logits)
 
-    def step(state: _State) -> _State:
-        value, gradient = objective(state.point)
-        norm = jnp.linalg.norm(gradient)
-        first = jnp.where(state.steps == 0, norm, state.first)
-        fell = (state.steps == 0) | (value < state.best - _FALL * jnp.abs(state.best))
-        best, since = jnp.where(fell, value, state.best), jnp.where(fell, 0, state.since + 1)
-        move, inside = optimizer.update(gradient, state.optimizer, state.point, value=value)
-        done = (norm <= _GRADIENT * first) | (since >= _PLATEAU) | (state.steps + 1 >= _MOST_STEPS)
-        point = optax.apply_updates(state.point, move)
-        return _State(point, inside, first, best, since, state.steps + 1, done)
 
-    zero, none = jnp.zeros((), start.dtype), jnp.zeros((), jnp.int32)
-    state = _State(start, optimizer.init(start), zero, zero, none, none, none > 0)
-    ended = jax.lax.while_loop(lambda state: ~state.done, step, state)
-    return ended.optimizer.point  # the last that was accepted
+def _of_many(logits: Array, target: Array) -> tuple[Array, Array]:
+    """(trial,) cross-entropy, and (class, trial) chances."""
+    logits = logits - logits.max(axis=0)
+    odds = jnp.exp(logits)  # once for both: they are much of the work
+    every = odds.sum(axis=0)
+    return jnp.log(every) - (target * logits).sum(axis=0), odds / every
+
+
+def _bent_two(change: Array, chance: Array) -> tuple[Array, Array]:
+    """(trial,) second derivatives of the cross-entropy along a line on which logits change so much,
+    and the most that the third can be of the second."""
+    return (chance * (1 - chance) * jnp.square(change))[0], jnp.abs(change[0])
+
+
+def _bent_many(change: Array, chance: Array) -> tuple[Array, Array]:
+    from_mean = change - (chance * change).sum(axis=0)
+    apart = change.max(axis=0) - change.min(axis=0)
+    return (chance * jnp.square(from_mean)).sum(axis=0), apart

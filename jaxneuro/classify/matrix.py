@@ -31,20 +31,19 @@ class Together(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What is known of a window and fold: of all trials, and again of those trained on alone.
+    """What is known of a window and fold.
 
     Attributes:
       x, middle: (trial, feature), which the folds of a window share, about (feature,).
       weight: (trial,) of training.
       scaling: by the trials trained on.
-      z, place, place_weight: scaled, (place, feature); which trials these are; their weight.
+      place, place_weight: (place,) the trials trained on alone, and their weight.
     """
 
     x: Array
     middle: Array
     weight: Array
     scaling: Scaling
-    z: Array
     place: Array
     place_weight: Array
 
@@ -76,7 +75,8 @@ def gathered(classify: Callable[..., Linear]) -> Callable[..., Linear]:
 
 
 def _gathered(classify, seen: Seen, labels: Array, classes: int, *strength: Array) -> Linear:
-    return classify(seen.z, labels[seen.place], seen.place_weight, classes, *strength)
+    z = jnp.where(seen.place_weight[:, None] > 0, scaled(seen.x[seen.place], seen.scaling), 0)
+    return classify(z, labels[seen.place], seen.place_weight, classes, *strength)
 
 
 _program = partial(compat.Once, static=("classify", "classes", "group", "diagonal"))
@@ -230,8 +230,7 @@ def _by_pairs(pair: Callable, x: Array, own: Array, trials: Trials, group: Toget
         def one(k: Array) -> Any:
             scaling = measured(x_own, trials.weight[k])
             place, weight = trials.train[k], trials.train_weight[k]
-            z = jnp.where(weight[:, None] > 0, scaled(x_own[place], scaling), 0)
-            return pair(Seen(x_own, middle, trials.weight[k], scaling, z, place, weight), window, k)
+            return pair(Seen(x_own, middle, trials.weight[k], scaling, place, weight), window, k)
 
         return jax.vmap(one)(some[at % parts])
 

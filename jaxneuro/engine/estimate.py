@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from jax.extend.core import Literal
 
+from jaxneuro.collector import postponed
 from jaxneuro.engine.lane import trace_step
 from jaxneuro.engine.programs import Weight, program_key
 from jaxneuro.engine.recent import Recent
@@ -41,6 +42,7 @@ class _Op(NamedTuple):
     inside: int  # bytes that live within it
 
 
+@postponed()
 def weigh_lane(fit: Fit, inputs: Inputs, selects: tuple, width: int) -> Weight:
     """Bytes and floating point operations that a lane adds to a step.
 

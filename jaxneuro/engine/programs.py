@@ -16,6 +16,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jax.tree_util import Partial
 
 from jaxneuro import compat
+from jaxneuro.collector import postponed
 from jaxneuro.engine import lowering
 from jaxneuro.engine.lane import make_lane, shape_of
 from jaxneuro.engine.recent import Recent
@@ -120,6 +121,7 @@ def program_key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple
     return fit, structure, shapes, tuple(getattr(jax.config, name) for name in settings)
 
 
+@postponed()
 def _build(fit, inputs, selects, width, lanes, devices, only=None) -> Engine:
     begun = time.perf_counter()
     mesh = compat.lane_mesh(devices)

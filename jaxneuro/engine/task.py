@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxneuro.collector import postponed
 from jaxneuro.engine import buckets, stages
 from jaxneuro.engine.contest import Contest
 from jaxneuro.engine.lane import make_lane, selects_of
@@ -44,6 +45,7 @@ class Task(NamedTuple):
         return stages.shapes(lane, self.first, self.selects, width)[2]
 
 
+@postponed()
 def make_task(
     fit: Fit, inputs: Inputs, axes: list[Axis], row: np.ndarray, contest: Contest | None = None
 ) -> Task:
