@@ -23,6 +23,7 @@ CASES = {
     "ridge_cv": "ridge_cv:small",
     "ridge_cv_large": "ridge_cv:large",
     "banded_ridge": "banded_ridge:case",
+    "banded_choice": "banded_ridge:choice",
     "lasso_path": "lasso_path:case",
     "permutations": "permutations:case",
     "receptive_fields": "receptive_fields:case",
