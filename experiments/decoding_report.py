@@ -58,10 +58,11 @@ def fill(
         part.notes.append("Nineteen seconds and three grips: a demonstration, not evidence.")
     window = np.flatnonzero(held)[:400]
     time = window * (given.dt or 1.0)
+    best = sorted(decoders, key=lambda model: -np.mean(r2[model]))[:3]  # more hide each other
     for i, name in enumerate(names[:2]):
-        traces = {m: values[window, i] for m, values in predicted.items() if m in decoders}
+        traces = {m: predicted[m][window, i] for m in best}
         part.figures.append(Figure(f"decoded_{i}",
-            f"Held-out {name} in standard deviations, and what each model decodes.",
+            f"Held-out {name} in standard deviations, and what the models of most R² decode.",
             figures.traces(time, y[window, i], traces, f"{name} (SD)")))  # fmt: skip
     values = {**r2, "shifted": control}
     part.figures.append(Figure("scores",

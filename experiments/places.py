@@ -180,18 +180,23 @@ def _report(part: Part, place: np.ndarray, predicted: dict[str, np.ndarray]) -> 
         f"Inner errors are in squares of {PX} px."))  # fmt: skip
     window = slice(0, 400)
     time = DT * np.arange(len(place[window]))
+    best = sorted(r2, key=lambda model: -r2[model].mean())[:3]  # lines of more hide each other
     for i, name in enumerate(NAMES):
-        shown = {model: p[window, i] for model, p in predicted.items() if "linear" not in model}
-        part.figures.append(Figure(f"decoded_{name}", f"Held-out {name}, and what each model "
-            "decodes; time is that of running.",
+        shown = {model: predicted[model][window, i] for model in best}
+        part.figures.append(Figure(f"decoded_{name}", f"Held-out {name}, and what the models of "
+            "most held-out R² decode; time is that of running.",
             figures.traces(time, place[window, i], shown, f"{name} (px)")))  # fmt: skip
     part.figures.append(Figure("scores", "Held-out R² of x and y; 0 is no better than the mean.",
         figures.model_scores(r2, "R²", 0.0)))  # fmt: skip
-    maps = [np.nan_to_num(error_map(place, p)) for p in predicted.values()]
+    maps = [error_map(place, p) for p in predicted.values()]
     titles = [name.replace(", ", "\n") for name in predicted]
-    part.figures.append(Figure("error_map", "Median error at each place, black none or where the "
-        "rat never ran, each map to its own largest.",
-        figures.images(maps, titles, 3, symmetric=False)))  # fmt: skip
+    part.figures.append(
+        Figure(
+            "error_map",
+            "Median error at each place, grey where the rat never ran.",
+            figures.images(maps, titles, 3, symmetric=False, unit="median error (px)"),
+        )
+    )
 
 
 def error_map(place: np.ndarray, predicted: np.ndarray, size: int = 20) -> np.ndarray:

@@ -145,11 +145,23 @@ def test_refuses(draw: Callable[[], Figure], message: str) -> None:
 
 
 @pytest.mark.parametrize("longest", [3, 30, 60])
-def test_no_name_of_a_legend_is_cut_off(longest: int) -> None:
-    names = [*"abcde", "m" + "n" * (longest - 1)]
+@pytest.mark.parametrize("others", ["abcde", "ab", "a"])
+def test_no_name_of_a_legend_is_cut_off(others: str, longest: int) -> None:
+    names = [*others, "m" + "n" * (longest - 1), "o" * min(longest, 30)]
     figure = figures.traces(TIME, np.sin(TIME), {name: NOISY for name in names}, "Rate", "Title")
     figure.draw_without_rendering()
     (axes,) = figure.axes
     box = axes.get_legend().get_window_extent()  # type: ignore[union-attr]
     assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
     assert axes.bbox.width > 0.7 * figure.bbox.width
+
+
+def test_images_of_one_unit_have_one_scale_and_a_bar() -> None:
+    fields = [np.array([[1.0, np.nan], [2.0, 3.0]]), np.array([[4.0, 5.0], [6.0, 9.0]])]
+    figure = figures.images(fields, ["one", "other"], 2, symmetric=False, unit="error (px)")
+    figure.draw_without_rendering()
+    first, second, bar = figure.axes
+    assert [axes.images[0].get_clim() for axes in (first, second)] == [(1, 9), (1, 9)]
+    assert bar.get_ylabel() == "error (px)"
+    own = figures.images(fields, ["one", "other"], 2, symmetric=False).axes
+    assert [axes.images[0].get_clim() for axes in own] == [(1, 3), (4, 9)]

@@ -31,17 +31,23 @@ WRITTEN = 20
 
 @styled
 def images(
-    arrays: Sequence[ArrayLike], titles: Sequence[str], columns: int, symmetric: bool = True
+    arrays: Sequence[ArrayLike],
+    titles: Sequence[str],
+    columns: int,
+    symmetric: bool = True,
+    unit: str = "",
 ) -> Figure:
     """Small images in rows of `columns`; a true field above, the recovered one below it.
 
-    Each image has its own scale, from its own largest value: shapes compare, sizes do not.
+    Each image has its own scale, from its own largest value: shapes compare, sizes do not. With
+    `unit` all have one, and a bar that says it. NaN is grey.
 
     Args:
         arrays: (row, column) each.
         titles: one each; may be empty.
         columns: images in a row.
         symmetric: blue through white at zero to red; else black to white.
+        unit: the quantity and its unit.
     """
     from matplotlib.figure import Figure
 
@@ -55,12 +61,16 @@ def images(
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(fields) :]:
         axes.set_axis_off()
+    together = finite(np.concatenate([np.empty(0), *map(np.ravel, fields)]))
     for axes, field, title in zip(grid, fields, titles, strict=False):
-        values = finite(field)
+        values = together if unit else finite(field)
         top = float(np.abs(values).max(initial=0.0)) or 1.0
         low, high = (-top, top) if symmetric else (values.min(initial=top), top)
         colours = "RdBu_r" if symmetric else "gray"
-        axes.imshow(field, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+        axes.set_facecolor(SOFT if unit else "white")
+        image = axes.imshow(field, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+        if unit and axes is grid[0]:
+            figure.colorbar(image, ax=grid, shrink=0.6, label=unit).outline.set_visible(False)
         axes.set_title(title, fontsize=8, loc="center", pad=3)
         axes.set(xticks=[], yticks=[])
         for spine in axes.spines.values():

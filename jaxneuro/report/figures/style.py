@@ -92,9 +92,8 @@ def legend(axes: Axes, title: str = "") -> None:
 def _columns(letters: list[int], width: float) -> int:
     """In how many columns of names, of so many letters, a legend fits into so many inches."""
     for columns in range(4, 1, -1):
-        rows = math.ceil(len(letters) / columns)
-        longest = [max(letters[at : at + rows]) for at in range(0, len(letters), rows)]
-        if sum(0.5 + 0.08 * count for count in longest) < width - 0.6:
+        down = np.array_split(letters, min(columns, len(letters)))  # the first ones are longer
+        if sum(0.5 + 0.08 * max(column) for column in down) < width - 0.6:
             return columns
     return 1
 
