@@ -55,6 +55,21 @@ def test_epochs_in_any_order_and_overlapping() -> None:
     np.testing.assert_array_equal(same, f.spike_counts(spikes[spikes < 9], 0.5, 18))
 
 
+def test_bins_by_epoch() -> None:
+    events = np.array([1.0, 5.0, 9.0])
+    bins = f.time_bins(0.25, events[:, None] + [-0.5, 0.5])
+    spikes = [np.array([1.1, 4.9, 9.3]), np.array([0.6, 0.7])]
+    epochs = bins.by_epoch(f.bin_spikes(spikes, bins))
+    assert epochs.shape == (3, 4, 2)
+    assert [np.flatnonzero(e).tolist() for e in epochs[..., 0]] == [[2], [1], [3]]
+    assert epochs[0, :, 1].tolist() == [2, 0, 0, 0]
+    ragged = f.time_bins(0.5, [(0, 1), (3, 4.7), (6, 6.5)])
+    laid = ragged.by_epoch(np.arange(6))
+    np.testing.assert_array_equal(laid, [[0, 1, np.nan], [2, 3, 4], [5, np.nan, np.nan]])
+    with pytest.raises(ValueError, match=r"values has shape \(5,\); it must be .* = \(6, ...\)"):
+        ragged.by_epoch(np.arange(5))
+
+
 def test_epochs_and_units_of_pynapple() -> None:
     nap = pytest.importorskip("pynapple")
     epochs = nap.IntervalSet(start=[1.0, 5.0], end=[2.0, 5.5])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro.features import checks
 from jaxneuro.features.spikes import _seconds, _units
@@ -47,6 +47,29 @@ class Bins:
     def centres(self) -> NDArray[np.floating]:
         """(time,) seconds."""
         return self.starts + self.dt / 2
+
+    def by_epoch(self, values: ArrayLike) -> NDArray[Any]:
+        """Values of the bins laid out by epoch: (time, ...) -> (epoch, bin, ...), NaN behind the
+        end of an epoch that is shorter than others. Whole numbers become floats where that happens.
+
+        Aligned to events: `bins = time_bins(dt, events[:, None] + [-0.2, 0.8])`, then
+        `bins.by_epoch(bin_spikes(units, bins))` is what `decoding.sliding` takes.
+
+        Raises:
+          ValueError: not a value for each bin.
+        """
+        given = np.asarray(values)
+        if given.shape[:1] != (len(self),):
+            raise ValueError(f"by_epoch: values has shape {given.shape}; it must be (time, ...) = "
+                             f"({len(self)}, ...)")  # fmt: skip
+        counts = np.asarray(self.counts)
+        if (counts == counts[0]).all():
+            return given.reshape(len(counts), counts[0], *given.shape[1:])
+        inside = np.arange(counts.max()) < counts[:, None]
+        shape = (*inside.shape, *given.shape[1:])
+        laid = np.full(shape, np.nan, np.result_type(given.dtype, np.float32))
+        laid[inside] = given
+        return laid
 
     def place(self, seconds: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Which of `seconds`, in rising order, lie in which bin: (found,) places, (found,) bins.
