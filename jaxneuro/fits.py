@@ -11,7 +11,7 @@ from jaxneuro import origin
 from jaxneuro.choice import Selection, best, label_values, over_outputs
 from jaxneuro.extras import needed
 from jaxneuro.fit import Fit
-from jaxneuro.prediction import Frozen, predict, to_raw
+from jaxneuro.prediction import Frozen, never_fitted, predict, to_raw
 from jaxneuro.several import seen
 from jaxneuro.types import Axis, Origin, Status, Warned
 
@@ -99,7 +99,8 @@ class Fits:
         fitting, in the units of `y`.
 
         Returns:
-          (*axes, sample) or (*axes, sample, output): rates, probabilities, values.
+          (*axes, sample) or (*axes, sample, output): rates, probabilities, values; NaN of fits
+          that never ran (status bad_data or lost).
 
         Raises:
           ValueError: the parameters were not kept (`keep="scores"`).
@@ -108,7 +109,9 @@ class Fits:
             raise ValueError('predict: the parameters were not kept; fit with keep="all"')
         z = seen(x) if isinstance(x, Mapping) else origin.apply(x, self.x_origin)
         params = to_raw(self.fit, self.params, self.x_origin, self.y_origin, back=True)
-        return predict(self.fit, params, self.shape, z, self.y_origin)
+        return predict(
+            self.fit, params, self.shape, z, self.y_origin, never_fitted(np.asarray(self.status))
+        )
 
     def select(
         self, over: Sequence[str], score: str | None = None, mean: Sequence[str] = ("fold",)

@@ -11,7 +11,7 @@ from jaxneuro import origin, several
 from jaxneuro.fit import Fit
 from jaxneuro.fit.scaling import at_layer, layer_of
 from jaxneuro.sizes import bucket, grown
-from jaxneuro.types import Closed, Origin
+from jaxneuro.types import Closed, Origin, Status
 
 _BLOCK = 64  # fits whose predictions are made at a time
 
@@ -41,8 +41,18 @@ def frozen(fit: Fit | Frozen) -> Frozen:
     return Frozen(lanes, fit.model.first_layer, fit.model.readout, fit.better)
 
 
+def never_fitted(status: np.ndarray) -> np.ndarray:
+    """Which fits have parameters that nothing was fitted by: their predictions are NaN."""
+    return np.isin(status, (Status.BAD_DATA, Status.LOST))
+
+
 def predict(
-    fit: Fit | Frozen, params: Any, shape: tuple[int, ...], x: Any, y_origin: Origin | None
+    fit: Fit | Frozen,
+    params: Any,
+    shape: tuple[int, ...],
+    x: Any,
+    y_origin: Origin | None,
+    without: np.ndarray | None = None,
 ) -> np.ndarray:
     """What fits of that `shape` predict.
 
@@ -50,6 +60,7 @@ def predict(
       params: (*shape, ...), for values as fits see them.
       x: (sample, *feature), or several arrays by name; likewise.
       y_origin: (*shape, *output) what brings predictions back to the recording's values.
+      without: (*shape) fits that predict NaN.
 
     Returns:
       (*shape, sample, *output).
@@ -63,7 +74,10 @@ def predict(
         places = np.minimum(np.arange(first, first + size), fits - 1)
         part = jax.tree.map(lambda a, p=places: np.asarray(a[p], dtype), flat)
         found.append(np.asarray(own.lanes(part, x))[:, :samples])
-    values = np.concatenate(found)[:fits].reshape(*shape, *found[0].shape[1:])
+    values = np.concatenate(found)[:fits]
+    if without is not None and without.any():
+        values[without.ravel()] = np.nan
+    values = values.reshape(*shape, *found[0].shape[1:])
     if y_origin is None:
         return values
     back = jax.tree.map(lambda a: np.expand_dims(a, depth), y_origin)

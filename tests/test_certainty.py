@@ -61,14 +61,34 @@ def test_labels_and_what_was_never_held_out():
         certainty(metrics.accuracy, labels, probabilities[:60])
 
 
-def test_labels_that_belong_to_a_group_cannot_be_permuted_within_it():
+def test_labels_that_belong_to_a_group_change_places_with_it():
+    """3 of 6 groups have each label: 1 in 20 ways to deal them out is all right, 1 all wrong."""
     groups = np.arange(60) // 10
     labels = groups % 2
-    probabilities = np.eye(2)[labels]
+    options = {"groups": groups, "resamples": 50, "nulls": 999}
+    found = certainty(metrics.accuracy, labels, np.eye(2)[labels], **options)
+    assert found.mean == 1 and found.p == pytest.approx(1 / 20, abs=0.02)
+    wrong = certainty(metrics.accuracy, labels, np.eye(2)[1 - labels], **options)
+    assert wrong.p == 1
+
+
+@pytest.mark.parametrize("sizes", [np.full(40, 12), np.arange(40) % 9 + 8])
+@pytest.mark.parametrize("moving", [0.0, 1e-7, 0.1])
+def test_predictions_of_repeats_are_judged_by_stimuli(sizes, moving):
+    """Of what is the same in all repeats, nothing moves within a stimulus: p came of rounding."""
+    groups = np.repeat(np.arange(40), sizes)
+    rng = np.random.default_rng(0)
+    signal = rng.normal(size=(40, 60))
+    y = signal[groups] + rng.normal(size=(len(groups), 60))
+    prediction = np.concatenate([signal[:, :10], rng.normal(size=(40, 50))], axis=1)[groups]
+    prediction = prediction + moving * rng.normal(size=prediction.shape)  # running speed, say
     found = certainty(
-        metrics.accuracy, labels, probabilities, groups=groups, resamples=50, nulls=50
-    )
-    assert found.mean == 1 and np.isnan(found.p)
+        metrics.correlation, y, prediction, groups=groups, repeats=moving > 1e-3,
+        resamples=19, nulls=199,
+    )  # fmt: skip
+    assert (found.p[:10] == 0.005).all()
+    assert (found.p[10:] <= 0.05).mean() <= 0.12
+    assert 0.3 < found.p[10:].mean() < 0.7
 
 
 def test_the_average_is_of_what_is_defined():

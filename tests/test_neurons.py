@@ -6,7 +6,7 @@ from sklearn.linear_model import Lasso
 
 import jaxneuro
 from jaxneuro import axes, encoding
-from jaxneuro.encoding import neurons_responses
+from jaxneuro.encoding import given, neurons_responses
 from jaxneuro.encoding.repeats import by_condition, repeats
 
 GRID = axes.grid(l2=[1e-3, 1e-1])
@@ -173,7 +173,7 @@ def test_a_reliable_neuron_is_predicted_up_to_its_ceiling():
 
 def test_repeats_are_put_side_by_side():
     y = np.arange(14.0).reshape(7, 2)
-    told = by_condition(y, np.array(["b", "a", "b", "c", "a", "b", "d"]))
+    told = by_condition(y, np.array([1, 0, 1, 2, 0, 1, 3]))
     np.testing.assert_array_equal(told[0], [[2, 3], [8, 9], [np.nan, np.nan]])
     np.testing.assert_array_equal(told[1], [[0, 1], [4, 5], [10, 11]])
     assert repeats(y, y, np.arange(7)) is None
@@ -210,3 +210,51 @@ def test_the_lasso_is_that_of_sklearn():
     kernel = np.squeeze(found.params["readout"]["kernel"])
     np.testing.assert_allclose(kernel * x.std(axis=0), wanted.coef_, atol=2e-3)
     assert (np.abs(wanted.coef_) < 1e-9).any()
+
+
+def test_nothing_shown_is_no_stimulus_and_moments_are_compared_with_their_like():
+    """Presentations of 5 frames, blanks of 5 between: of frames, ceilings compare the k-th ones."""
+    rng = np.random.default_rng(1)
+    order = np.concatenate([rng.permutation(12) for _ in range(10)])
+    label = np.where(np.arange(10) < 5, order[:, None], np.nan).ravel()
+    course = np.array([0.0, 1, 3, 2, 1])
+    drive = rng.normal(size=(12, 2))
+    signal = np.zeros((120, 10, 2))
+    signal[:, :5] = drive[order][:, None] * course[:, None]
+    y = signal.reshape(-1, 2) + rng.normal(size=(1200, 2))
+    x = np.eye(12)[np.nan_to_num(label).astype(int)] * ~np.isnan(label)[:, None]
+    models = {"linear": encoding.Candidate(encoding.linear(), (axes.grid(l2=[0.1, 1.0]),))}
+    found = encoding.fit_neurons(
+        x, y, dt=0.1, stimulus=label, models=models, lags=(0, 3), folds=3, resamples=19
+    )
+    assert found.repeats is not None and found.repeats.conditions == 60
+    power = signal[:, :5].reshape(-1, 2).var(axis=0)
+    ceiling = found.repeats.ceilings.explainable_variance
+    np.testing.assert_allclose(ceiling, power / (power + 1), atol=0.12)
+    names = np.where(np.isnan(label), "", np.nan_to_num(label).astype(int).astype(str))
+    again = given.numbered(names, None, True)
+    assert ((again < 0) == np.isnan(label)).all() and len(np.unique(again)) == 61
+    objects = np.array([None if n == "" else n for n in names], object)
+    np.testing.assert_array_equal(given.numbered(objects, None, True), again)
+    alone = given.check(x, y, None, None, None, label)
+    assert alone.shown is not None and alone.whole is not None
+    assert len(np.unique(alone.whole)) == 12 + 600
+
+
+def test_a_blank_of_thousands_of_repeats_is_cut():
+    y = np.random.default_rng(0).normal(size=(3000, 2))
+    shown = np.r_[np.zeros(2000, int), np.arange(1000) % 10 + 1]
+    told = by_condition(y, shown)
+    assert told.shape == (11, 64, 2)
+    np.testing.assert_array_equal(told[0], y[:64])
+
+
+def test_p_of_stimuli_is_found_where_models_see_the_stimulus_alone():
+    """It came of rounding once: nothing moves within the repeats of a stimulus."""
+    rng = np.random.default_rng(0)
+    image, order = rng.normal(size=(40, 8)), np.repeat(np.arange(40), 12)
+    weights = rng.normal(size=(8, 6)) * [1, 1, 1, 0, 0, 0]
+    y = (image @ weights)[order] + rng.normal(size=(480, 6))
+    models = {"linear": encoding.Candidate(encoding.linear(), (axes.grid(l2=[0.1, 1.0]),))}
+    found = encoding.fit_neurons(image[order], y, stimulus=order, models=models, resamples=199)
+    assert (found.sure.p[:3] <= 0.02).all() and (found.sure.p[3:] > 0.02).all()

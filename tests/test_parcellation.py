@@ -106,7 +106,10 @@ def test_the_leak_that_is_refused_would_have_been_large():
     rng = np.random.default_rng(0)
     whole = np.stack([np.corrcoef(rng.normal(size=(10, 100))) for _ in range(5)])
     leaky = np.where(np.eye(5, dtype=bool), 5, whole[:, :5, :5])
-    assert parcellate(leaky, AREAS, folds=2).accuracy.mean() > 0.95
+    with pytest.raises(ValueError, match=r"fingerprints \(5, 5, 5\) are connectomes .* seeds"):
+        parcellate(leaky, AREAS, folds=2)
+    told = leaky + 1e-3 * rng.normal(size=leaky.shape)  # no longer known for one
+    assert parcellate(told, AREAS, folds=2).accuracy.mean() > 0.95
     honest = connectome_fingerprints(whole, range(5), range(5, 10))
     assert parcellate(honest, AREAS, folds=2).accuracy.mean() < 0.5  # chance .2
 

@@ -46,7 +46,8 @@ def parcellate(
     log-loss (Guo et al. 2017, ICML 70:1321): a probability of .8 is to be right .8 of the time.
 
     Args:
-      x: (subject, unit, feature), of `fingerprints`; or several such, by name, to choose among.
+      x: (subject, unit, feature), of `fingerprints` or `connectome_fingerprints`; or several such,
+        by name, to choose among. Whole connectomes (subject, place, place) are refused.
       labels: (unit,) of all subjects, or (subject, unit): strings or whole numbers.
       graph: which units lie beside each: `Neighbours`, or lists of them, as `mesh_edges` gives.
         None: no smoothing.
@@ -153,7 +154,21 @@ def _candidates(x: ArrayLike | Mapping[str, ArrayLike]) -> dict[str, NDArray[np.
             raise ValueError(f"{name} {one.shape} must be finite (subject, unit, feature)")
         if len(one) < 3:
             raise ValueError(f"{name}: 3 subjects at least, to choose without the one left out")
+        if _are_connectomes(one):
+            raise ValueError(
+                f"{name} {one.shape} are connectomes (subject, place, place), in which a unit's "
+                "connection to itself tells which it is: areas.connectome_fingerprints(x, units, "
+                "seeds) takes what leads from units to other places"
+            )
     return made
+
+
+def _are_connectomes(x: NDArray[np.float32]) -> bool:
+    """Square, and symmetric or with one value for all connections of a place to itself."""
+    if x.shape[1] != x.shape[2] or x.shape[1] < 2:
+        return False
+    own = np.diagonal(x, axis1=1, axis2=2)
+    return bool((x == x.swapaxes(1, 2)).all() or (own == own[:, :1]).all())
 
 
 def _classes(

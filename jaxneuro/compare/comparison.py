@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 import jax
@@ -51,7 +52,12 @@ def compare(
     """
     if not contenders:
         raise ValueError(f"{made.job.word}s is empty: give at least one")
+    recording = replace(recording, rivals=len(contenders) > 1)
     found = {name: contender(recording) for name, contender in contenders.items()}
+    unknown = [name for name, one in found.items() if np.isnan(one.inner)]
+    if unknown and recording.rivals:
+        names = ", ".join(unknown)
+        notes.append(f"{names}: no inner score, and so not chosen while others have one.")
     for name, one in found.items():
         notes += edge_notes(name, one.found.selection if isinstance(one.found, Search) else None)
     outer = range(len(recording.splits.names))

@@ -67,7 +67,8 @@ def searched(
     inputs = make_inputs(laid, recording.y, key=recording.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EdgeOfGrid)  # a note, with the contender's name
-        found = search(fit, inputs, (), recording.splits, grid, score=score, **more)
+        found = search(fit, inputs, (), recording.splits, grid, score=score,
+                       rivals=recording.rivals, **more)  # fmt: skip
     return of_search(found, view)
 
 

@@ -38,6 +38,7 @@ class Recording:
       seed: of all that is random.
       progress: see `fit_many`.
       balanced: whether classes weigh alike, however many samples each has.
+      rivals: whether there are several contenders, so that each needs an inner score.
     """
 
     x: np.ndarray
@@ -55,6 +56,7 @@ class Recording:
     seed: int
     progress: bool | None
     balanced: bool = False
+    rivals: bool = True
 
     @property
     def held(self) -> NDArray[np.bool_]:

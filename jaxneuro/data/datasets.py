@@ -163,13 +163,20 @@ def _groups(
 def _numbered(
     name: str, fields: Mapping[str, np.ndarray], path: PathLike, fail: Fail
 ) -> np.ndarray | None:
-    """Labels as (sample,) int32 from 0, in sorted order; None where there are none."""
+    """Labels as (sample,) int32 from 0, in sorted order; None where there are none. With missing
+    ones (NaN, an empty string) they are floats, and these NaN."""
     if name not in fields:
         return None
     labels, samples = fields[name], len(fields["x"])
     if labels.shape not in ((samples,), (samples, 1)):
         fail(name, f"has shape {labels.shape}; it needs one entry for each of {samples}.")
-    return categories(labels, f"{path}: field {name!r}")[0]
+    labels = labels.reshape(-1)
+    missing = np.isnan(labels) if labels.dtype.kind == "f" else labels == ""
+    if not np.any(missing) or np.all(missing):
+        return categories(labels, f"{path}: field {name!r}")[0]
+    found = np.full(samples, np.nan, np.float32)
+    found[~missing] = categories(labels[~missing], f"{path}: field {name!r}")[0]
+    return found
 
 
 def _test(test: np.ndarray, samples: int, fail: Fail) -> np.ndarray:

@@ -33,7 +33,7 @@ class Kalman:
       noise, lag: (fold,) as chosen.
       noises, lags: (noise,), (lag,) what there was to choose from.
       errors: (fold, noise, lag) mean squared error on inner folds, in units of each output's
-        variance; None where there was nothing to choose.
+        variance; None where there was nothing to choose and no inner folds were given.
       space: what was estimated, each (fold, ...); `gain` and the means are of raw x and y, and
         `y_mean` and `y_deviation` of y alone, not of what else the state holds.
       folds: (fold,) their names.
@@ -132,7 +132,7 @@ def kalman(
         np.asarray(inputs.x), observed, outputs, smooth, *series.trials_of(trials, samples)
     )
     chosen, errors = np.zeros((len(outer.names), 2), int), None
-    if noises.size * lags.size > 1:
+    if inner is not None or noises.size * lags.size > 1:
         errors = run.errors(inner or series.inner_of(outer, trials), noises, lags)
         flat = errors.reshape(len(errors), -1).argmin(axis=1)
         chosen = np.stack(np.unravel_index(flat, errors.shape[1:]), axis=1)

@@ -17,6 +17,9 @@ class Given(NamedTuple):
     Attributes:
       whole: (sample,) what no fold divides.
       edges: (sample,) what no lag reaches over.
+      stimulus: (sample,) labels of what was shown, as they were given.
+      shown: (sample,) numbers of these, -1 where nothing was. Of a time series each moment of what
+        is shown for longer is one of its own.
     """
 
     x: np.ndarray
@@ -24,6 +27,7 @@ class Given(NamedTuple):
     whole: NDArray[Any] | None
     edges: NDArray[Any] | None
     stimulus: NDArray[Any] | None
+    shown: NDArray[np.intp] | None
     series: bool
     counts: bool
 
@@ -46,10 +50,32 @@ def check(x, y, dt: float | None, trials, groups, stimulus) -> Given:
         for name, values in (("trials", trials), ("groups", groups), ("stimulus", stimulus))
     )
     whole = trials if groups is None else groups
-    if whole is None and dt is None:
-        whole = stimulus
     edges = groups if trials is None else trials
-    return Given(x, y, whole, edges, stimulus, dt is not None, are_counts(y))
+    shown = None if stimulus is None else numbered(stimulus, edges, dt is not None)
+    if shown is not None and whole is None and dt is None:
+        whole = np.where(shown < 0, shown.max() + 1 + np.arange(len(x)), shown)
+    return Given(x, y, whole, edges, stimulus, shown, dt is not None, are_counts(y))
+
+
+def numbered(stimulus: NDArray[Any], edges: NDArray[Any] | None, series: bool) -> NDArray[np.intp]:
+    """`Given.shown` of labels (sample,): NaN, None or an empty string where nothing was shown."""
+    kind = stimulus.dtype.kind
+    if kind == "f":
+        nothing = np.isnan(stimulus)
+    elif kind in "US":
+        nothing = np.char.str_len(stimulus) == 0
+    else:
+        nothing = np.array([one is None or one == "" or one != one for one in stimulus])
+    told = stimulus.astype(str) if kind == "O" else stimulus
+    number = np.unique(np.where(nothing, told[0], told), return_inverse=True)[1].reshape(-1)
+    if series:
+        new = np.r_[True, (number[1:] != number[:-1]) | (nothing[1:] != nothing[:-1])]
+        if edges is not None:
+            new[1:] |= edges[1:] != edges[:-1]
+        start = np.maximum.accumulate(np.where(new, np.arange(len(number)), 0))
+        moment = np.arange(len(number)) - start
+        number = np.unique(number * (moment.max() + 1) + moment, return_inverse=True)[1].reshape(-1)
+    return np.where(nothing, -1, number)
 
 
 def are_counts(y: np.ndarray) -> bool:

@@ -55,8 +55,11 @@ def fit_neurons(
         counts the neuron's own history is a model. None: samples in no order.
       trials: (sample,) labels: no lag or filter reaches over an edge, and no fold divides one.
       groups: (sample,) what no fold divides, if that is more than `trials`: runs, sessions.
-      stimulus: (sample,) labels of what was shown: where it was repeated, ceilings are given. In
-        data without `dt`, folds then keep all repeats of a stimulus together.
+      stimulus: (sample,) labels of what was shown, NaN, None or "" where nothing was: where it was
+        repeated, ceilings are given, by up to 64 repeats. In data without `dt`, folds then keep all
+        repeats of a stimulus together, and p-values come of stimuli that change places. Of a time
+        series, samples that follow each other under one label are moments of one showing, each
+        compared with the same moment of others.
       test: (sample,) bool, the held-out part as the data's authors chose it; None: a fifth.
       models: by name; None: `candidates`, without the perceptron where data are many.
       lags: in samples, to choose among; None: 0, 5 and 10.
@@ -76,7 +79,7 @@ def fit_neurons(
         _leave_out(known, given, design, notes)
     splits = _folds(given, design, test, folds, seed, notes)
     searches = {
-        name: _search(name, model, design, given, splits, seed, progress, notes)
+        name: _search(name, model, design, given, splits, seed, progress, len(known) > 1, notes)
         for name, model in known.items()
     }
     inner = {name: found.sign * _inner(found) for name, found in searches.items()}
@@ -85,18 +88,20 @@ def fit_neurons(
     predictions = np.full(given.y.shape, np.nan, np.float32)
     for name, found in searches.items():
         predictions[:, chosen == name] = found.predictions[:, chosen == name]
+    stimuli = given.shown is not None and not given.series and trials is None and groups is None
     most = int(np.clip(_WORK / given.y.size, min(99, resamples), resamples))
     sure = certainty(
         metrics.correlation, given.y, predictions, series=given.series, groups=given.whole,
-        resamples=most, nulls=most, seed=seed,
+        repeats=stimuli, resamples=most, nulls=most, seed=seed,
     )  # fmt: skip
     repeated = None
-    if given.stimulus is not None:
-        repeated = repeats(given.y, predictions, given.stimulus, min(most, 200), seed)
+    if given.shown is not None:
+        repeated = repeats(given.y, predictions, given.shown, min(most, 200), seed)
         notes.append(
             "Fewer than four stimuli were repeated: there is no ceiling."
             if repeated is None
-            else f"Ceilings are of {repeated.conditions} repeated stimuli."
+            else f"Ceilings are of {repeated.conditions} repeated stimuli"
+            + (" (moments of them)." if given.series else ".")
         )
     histories = frozenset(name for name, model in known.items() if model.history)
     return Neurons(searches, chosen, inner, predictions, design, sure, repeated, given.counts,
@@ -149,6 +154,7 @@ def _search(
     splits: NestedSplits,
     seed: int,
     progress: bool | None,
+    rivals: bool,
     notes: list[str],
 ) -> Search:
     seen = design.seen(given.x, given.y, given.edges, model.history)
@@ -157,7 +163,7 @@ def _search(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EdgeOfGrid)  # a note, with the model's name
         found = encode(model.fit, seen.x, given.y, splits, grid, features=seen.features, seed=seed,
-                       **more)  # fmt: skip
+                       rivals=rivals, **more)  # fmt: skip
     notes += edge_notes(name, found.selection)
     return found
 

@@ -89,7 +89,8 @@ def _fields(found: Neurons, best: NDArray[np.intp]) -> list[Figure]:
 
 def _curves(given: Given, best: NDArray[np.intp]) -> list[Figure]:
     """Mean responses by what was shown, or by the one feature that there is."""
-    shown: Any = given.stimulus
+    there = np.ones(len(given.y), bool) if given.shown is None else given.shown >= 0
+    shown: Any = None if given.stimulus is None else given.stimulus[there]
     bins, label = None, "Stimulus"
     if shown is not None:
         values, place = np.unique(shown, return_inverse=True)
@@ -102,7 +103,9 @@ def _curves(given: Given, best: NDArray[np.intp]) -> list[Figure]:
         bins = None if len(np.unique(shown)) <= _FEW else _FEW
     if shown is None or len(np.unique(shown)) < 2:
         return []
-    found = tuning_curves(np.asarray(shown, float), given.y[:, best], bins, trials=given.edges)
+    edges = None if given.edges is None else given.edges[there]
+    y = given.y[there][:, best]
+    found = tuning_curves(np.asarray(shown, float), y, bins, trials=edges)
     names = [f"neuron {i}" for i in best]
     picture = figures.tuning(found.values, found.mean, names, label, "Mean response", found.low,
                              found.high)  # fmt: skip

@@ -12,6 +12,7 @@ from jaxneuro.metrics.repeats import average_correlation
 from jaxneuro.statistics import interval
 
 _LEAST = 4  # conditions that ceilings are defined for
+_MOST = 64  # repeats of one: a blank between all others may have thousands
 
 
 class Repeats(NamedTuple):
@@ -45,7 +46,7 @@ def repeats(
     Args:
       y: (sample, neuron), NaN = missing.
       predictions: (sample, neuron), NaN = not held out.
-      stimulus: (sample,) labels.
+      stimulus: (sample,) numbers of what was shown, -1 where nothing was.
       resamples: of the stimuli, for the intervals.
       seed: of the draws.
     """
@@ -58,9 +59,9 @@ def repeats(
     found = ceilings(told)
     normalised = np.full(y.shape[1], np.nan)
     seen = ~np.isnan(predictions).all(axis=1)
-    labels = np.asarray(stimulus)[seen]
-    if len(held := by_condition(y[seen], labels)) >= _LEAST:
-        guess = np.nanmean(by_condition(predictions[seen], labels), axis=1)
+    there = np.asarray(stimulus)[seen]
+    if len(held := by_condition(y[seen], there)) >= _LEAST:
+        guess = np.nanmean(by_condition(predictions[seen], there), axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             normalised = average_correlation(held, guess) / ceilings(held).correlation
     return Repeats(found, ends.low, ends.high, normalised, len(told))
@@ -68,11 +69,15 @@ def repeats(
 
 def by_condition(y: NDArray, stimulus: ArrayLike) -> NDArray[np.float64]:
     """(sample, neuron) -> (condition, repeat, neuron) of the stimuli shown at least twice, in the
-    order of their labels; repeats in the order of the samples, NaN where there are fewer."""
-    _, number, counts = np.unique(np.asarray(stimulus), return_inverse=True, return_counts=True)
+    order of their numbers; repeats in the order of the samples, the first 64 of each, NaN where
+    there are fewer."""
+    told = np.asarray(stimulus)
+    y, told = y[told >= 0], told[told >= 0]
+    _, number, counts = np.unique(told, return_inverse=True, return_counts=True)
     order = np.argsort(number, kind="stable")
     place = np.empty(len(number), int)
     place[order] = np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts)
-    made = np.full((len(counts), counts.max(initial=1), y.shape[1]), np.nan)
-    made[number, place] = y
+    made = np.full((len(counts), min(counts.max(initial=1), _MOST), y.shape[1]), np.nan)
+    kept = place < _MOST
+    made[number[kept], place[kept]] = y[kept]
     return made[counts > 1]

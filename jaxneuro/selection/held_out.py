@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxneuro import several
 from jaxneuro.fits import Fits
-from jaxneuro.prediction import predict, to_raw
+from jaxneuro.prediction import never_fitted, predict, to_raw
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Axis, Inputs
 
@@ -18,7 +18,8 @@ from jaxneuro.types import Axis, Inputs
 def predictions(
     fits: Fits, inputs: Inputs, splits: NestedSplits, repeats: Mapping[str, bool]
 ) -> np.ndarray:
-    """(sample, *axes, *output) of refits (*axes, *repeats, outer); NaN where none is held out.
+    """(sample, *axes, *output) of refits (*axes, *repeats, outer); NaN where none is held out, or
+    no fit that held it out ever ran.
 
     Raises:
       ValueError: the parameters were not kept.
@@ -28,32 +29,35 @@ def predictions(
     params = to_raw(fits.fit, fits.params, fits.x_origin, fits.y_origin, back=True)
     depth = len(fits.shape)
     test = splits.test[:, -1] > 0  # (outer, sample)
-    total, count = None, test.sum(axis=0)
+    total = count = None
+    gone = never_fitted(np.asarray(fits.status))
     x = jax.tree.map(np.asarray, inputs.x)
     for outer, mask in enumerate(test):
-        own, back = jax.tree.map(
-            lambda a, o=outer: np.asarray(a).take(o, depth - 1), (params, fits.y_origin)
+        own, back, without = jax.tree.map(
+            lambda a, o=outer: np.asarray(a).take(o, depth - 1), (params, fits.y_origin, gone)
         )
-        found = _of_subjects(fits, own, x, mask, back, inputs.weight.ndim - 1)
+        found = _of_subjects(fits, own, x, mask, back, without, inputs.weight.ndim - 1)
         found = averaged(found, fits.axes[:-1], repeats)
-        if total is None:
+        if total is None or count is None:
             total = np.zeros((len(mask), *found.shape[1:]), found.dtype)
-        total[mask] += found
-    assert total is not None
-    tall = count.reshape(-1, *[1] * (total.ndim - 1))
-    return np.where(tall > 0, total / np.maximum(tall, 1), np.nan).astype(total.dtype)
+            count = np.zeros(total.shape, np.uint16)
+        there = ~np.isnan(found)
+        total[mask] += np.where(there, found, 0)
+        count[mask] += there
+    assert total is not None and count is not None
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(total.dtype)
 
 
-def _of_subjects(fits: Fits, params, x: Any, mask: np.ndarray, back, subjects: int):
+def _of_subjects(fits: Fits, params, x: Any, mask: np.ndarray, back, without, subjects: int):
     """(*axes, *repeats, sample, *output) of the samples in `mask`; with stacked subjects, which are
     the first axis, each one's own."""
     shape = fits.shape[:-1]
     if not subjects:
-        return predict(fits.fit, params, shape, several.taken(x, mask), back)
-    parts = [jax.tree.map(lambda a, i=i: a[i], (params, back)) for i in range(shape[0])]
+        return predict(fits.fit, params, shape, several.taken(x, mask), back, without)
+    parts = [jax.tree.map(lambda a, i=i: a[i], (params, back, without)) for i in range(shape[0])]
     found = [
-        predict(fits.fit, own, shape[1:], several.taken(several.taken(x, i), mask), its)
-        for i, (own, its) in enumerate(parts)
+        predict(fits.fit, own, shape[1:], several.taken(several.taken(x, i), mask), its, gone)
+        for i, (own, its, gone) in enumerate(parts)
     ]
     return np.stack(found)
 
@@ -70,11 +74,21 @@ def averaged(
     for position in reversed(range(len(axes))):
         name = axes[position].name
         if position == last or repeats.get(name, False):
-            values = values.mean(axis=position, dtype=values.dtype)
+            values = _mean(values, position)
         elif name in repeats:
             values = values.take(0, axis=position)
     left = sum(a.name not in repeats for a in axes) - (last is not None)
     return np.moveaxis(values, left, 0)
+
+
+def _mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Of those that are there; NaN where none is."""
+    there = ~np.isnan(values)
+    if there.all():
+        return values.mean(axis=axis, dtype=values.dtype)
+    total = np.where(there, values, 0).sum(axis=axis, dtype=values.dtype)
+    count = there.sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(values.dtype)
 
 
 def repeated(values: np.ndarray, axes: Sequence[Axis], repeats: Mapping[str, bool]) -> np.ndarray:

@@ -26,7 +26,8 @@ class Search:
     """What a nested search found: of `crossval.search`, and of the three jobs.
 
     Attributes:
-      inner: scores of the search, (*axes, outer, inner, *grid); None if there was no choice. Fits
+      inner: scores of the search, (*axes, outer, inner, *grid); None if there was no choice to
+        make (unless `rivals` were to be judged). Fits
         that were stopped by halving have none.
       selection: the choice for each (*axes, outer), by inner scores alone; None likewise.
       fits: the refits of the chosen on all outer training samples, (*axes, *refit_axes, outer),
@@ -51,7 +52,7 @@ class Search:
     halved: Halved | None = None
 
     def __repr__(self) -> str:
-        chosen = ", ".join(self.selection.over) if self.selection is not None else "nothing"
+        chosen = ", ".join(self.selection.over if self.selection is not None else ()) or "nothing"
         saved = "" if self.halved is None else f" ({self.halved})"
         return (
             f"<{chosen} chosen by {self.score} in {self.total} fits{saved}; "

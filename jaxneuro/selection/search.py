@@ -39,6 +39,7 @@ def search(
     refit_axes: Sequence[Axis] = (),
     condensed: bool = False,
     halving: Halving | None = None,
+    rivals: bool = False,
     out: str | os.PathLike | None = None,
     **options: Any,
 ) -> Search:
@@ -56,7 +57,7 @@ def search(
       inputs: with weight wherever there is data: `splits` says what is fitted and scored.
       axes: everything but folds and grid; `axes.targets`, `axes.seeds`, `axes.subjects`, ...
       splits: from `splits.nested`; `splits.nested(splits.holdout(test), ...)` for one held-out
-        part. With no or a single point in `grid`, the inner folds are not run.
+        part. With no or a single point in `grid`, the inner folds are not run, but for `rivals`.
       grid: hyper-parameters to choose among, from `axes.grid`.
       score: which of the fit's scores; None: the only one.
       refit_axes: axes of the refits alone, such as `axes.seeds` or `axes.shifts`: the choice is
@@ -67,6 +68,8 @@ def search(
         pick samples, and scores must be made of second moments (errors, R², correlation).
       halving: stop candidates early that do worse than others, with the steps that this took in
         `Search.halved`; None: run all to their ends. The refits do.
+      rivals: the inner folds are run even where there is one choice: their score,
+        `Search.selection.score`, is what other fits are compared by.
       out: a folder as for `fit_many`, of two: `search` and `refit`.
       options: handed to `fit_many` (key, lanes, devices, executor, progress).
     """
@@ -98,7 +101,7 @@ def search(
     searched = selection = halved = None
     outer_axis = labelled("outer", outer, tuple(splits.names))
     chosen = np.zeros((*lead, outer, len(grid)), int)
-    if int(np.prod(points)) > 1:
+    if rivals or int(np.prod(points)) > 1:
         place = np.indices((*lead, outer, inner, *points))
         ahead, (o, i), behind = np.split(place, [len(lead), len(lead) + 2])
         first = [np.zeros_like(o)] * len(repeats)

@@ -19,6 +19,8 @@ from jaxneuro.statistics.bootstrap import bootstrap
 from jaxneuro.statistics.significance import fdr, p_values
 from jaxneuro.types import Array, Closed
 
+_ROUNDING = 1e-5  # of the greatest value
+
 
 class Certainty(NamedTuple):
     """Scores of held-out predictions, and how sure they are.
@@ -47,6 +49,7 @@ def certainty(
     *,
     series: bool = False,
     groups: ArrayLike | None = None,
+    repeats: bool = False,
     average: Callable[[Array], Array] = jnp.nanmean,
     resamples: int = 1000,
     nulls: int = 999,
@@ -59,9 +62,11 @@ def certainty(
     as long as the memory of the residuals asks (`block_length`). The null of a time series is `y`
     rolled by at least that length, which keeps its memory (the circular shift of spike trains; a
     score at chance must not depend on when the roll begins). Else `y` is permuted, within groups
-    where there are some: where it is one value in each group, nothing moves and p is NaN. Both
-    leave the fits as they are: what varies is which held-out samples there were, not which were
-    fitted, and of several folds the fits share most of their samples.
+    where there are some. Whole groups change places where they are repeats of one thing each, or
+    where `y` or the prediction is one value in each, so that nothing would move within; of groups
+    of several sizes, samples are then drawn again or left out. Both leave the fits as they are:
+    what varies is which held-out samples there were, not which were fitted, and of several folds
+    the fits share most of their samples.
 
     Args:
       score: (y, prediction, weight) -> (*target); any of `jaxneuro.metrics`.
@@ -69,7 +74,10 @@ def certainty(
       prediction: (sample, *target), or probabilities (sample, class). Samples for which all of it
         is NaN were never held out, and do not count.
       series: the samples are in order of time.
-      groups: (sample,) trials, runs or subjects.
+      groups: (sample,) trials, runs or subjects, in each of which any order of the samples is as
+        likely as another. Where they follow each other in time say `series`, too, which then
+        decides: neighbours in time are alike, and to permute them finds far too much.
+      repeats: groups are the repeats of a stimulus each.
       average: of the targets' scores, NaN among them: `jnp.nanmean`, `jnp.nanmedian`.
       resamples, nulls: how many of each.
       level: of the intervals.
@@ -98,7 +106,11 @@ def certainty(
         level=level,
         seed=seed,
     )
-    orders = _orders(len(y), nulls, length if series else None, groups, seed)
+    rolled = length if series else None
+    swapped = groups is not None and (
+        repeats or _settled(y, groups) or _settled(prediction, groups)
+    )
+    orders = _orders(len(y), nulls, rolled, groups, swapped, seed)
     with compat.own_settings():
         null = jax.tree.map(np.asarray, _under(both, orders, y, prediction))
     sign = 1 if made.higher_is_better else -1
@@ -106,8 +118,6 @@ def certainty(
         p_values(sign * np.asarray(a), _finite(sign * b))
         for a, b in zip(found.estimate, null, strict=True)
     )
-    if not series and groups is not None and _settled(y, groups):
-        each, mean = np.full_like(each, np.nan), np.full_like(mean, np.nan)
     low, high = found.low, found.high
     return Certainty(
         found.estimate[0], low[0], high[0], each, fdr(each),
@@ -139,14 +149,30 @@ def memory(y: NDArray, prediction: NDArray) -> float:
     return float(min(np.median(lengths), len(y) // 4))
 
 
-def _settled(y: NDArray, groups: NDArray) -> bool:
-    """Whether `y` is one value in each group, so that permuting within groups moves nothing."""
-    _, first, number = np.unique(groups, return_index=True, return_inverse=True)
-    return bool((y == y[first[number]]).all())
+def _settled(values: NDArray, groups: NDArray) -> bool:
+    """Whether values (sample, ...) are one in each group, but for rounding and missing ones, so
+    that permuting within groups moves nothing."""
+    _, number, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if counts.max(initial=0) < 2:
+        return False
+    flat = values.reshape(len(values), -1)
+    if flat.dtype.kind not in "fc":
+        _, first = np.unique(groups, return_index=True)
+        return bool((flat == flat[first[number]]).all())
+    members = np.argsort(number, kind="stable")
+    edges = counts.cumsum() - counts
+    spread = np.fmax.reduceat(flat[members], edges) - np.fmin.reduceat(flat[members], edges)
+    size = np.fmax.reduce(np.abs(flat), axis=0)
+    return bool((np.nan_to_num(spread) <= _ROUNDING * np.nan_to_num(size)).all())
 
 
 def _orders(
-    count: int, nulls: int, length: float | None, groups: NDArray | None, seed: int
+    count: int,
+    nulls: int,
+    length: float | None,
+    groups: NDArray | None,
+    swapped: bool,
+    seed: int,
 ) -> NDArray[np.int32]:
     random, place = np.random.default_rng(seed), np.arange(count, dtype=np.int32)
     if length is not None:
@@ -154,11 +180,17 @@ def _orders(
         by = random.integers(least, count - least + 1, nulls)
         return ((place + by[:, None]) % count).astype(np.int32)
     numbers = np.zeros(count, int) if groups is None else np.unique(groups, return_inverse=True)[1]
-    members = np.argsort(numbers, kind="stable")
+    members, sizes = np.argsort(numbers, kind="stable"), np.bincount(numbers)
+    edges, own = sizes.cumsum() - sizes, numbers[members]
+    rank = np.arange(count) - edges[own]
     made = np.empty((nulls, count), np.int32)
     for order in made:  # random within each group, groups where they were
         drawn = random.permutation(count)
-        order[members] = drawn[np.argsort(numbers[drawn], kind="stable")]
+        drawn = drawn[np.argsort(numbers[drawn], kind="stable")]
+        if swapped:
+            from_ = random.permutation(len(sizes))[own]
+            drawn = drawn[edges[from_] + rank % sizes[from_]]
+        order[members] = drawn
     return made
 
 
