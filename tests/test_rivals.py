@@ -80,3 +80,8 @@ def test_a_search_of_one_choice_has_an_inner_score_if_asked(grid):
     np.testing.assert_allclose(given.predictions, asked.predictions, atol=1e-2)
     assert len(asked.table()["target"]) == len(given.table()["target"])
     assert repr(asked)
+
+
+def test_what_is_no_contender_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"decoder 'W' is 'wiener', .* contenders.mlp\(\)"):
+        decoding.decode(COUNTS, VELOCITY, dt=0.05, decoders={"W": "wiener"})  # type: ignore

@@ -49,9 +49,16 @@ def compare(
 
     Raises:
       ValueError: there is no contender.
+      TypeError: one is no function.
     """
     if not contenders:
         raise ValueError(f"{made.job.word}s is empty: give at least one")
+    for name, one in contenders.items():
+        if not callable(one):
+            raise TypeError(
+                f"{made.job.word} {name!r} is {one!r}, and must be a function of the recording: "
+                "take one from `contenders`, such as contenders.mlp()"
+            )
     recording = replace(recording, rivals=len(contenders) > 1)
     found = {name: contender(recording) for name, contender in contenders.items()}
     unknown = [name for name, one in found.items() if np.isnan(one.inner)]

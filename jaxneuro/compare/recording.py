@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from jaxneuro.data.given import finite, labels_of, numbers_of
 from jaxneuro.data.labels import as_labels, plain
 from jaxneuro.data.targets import are_categories
-from jaxneuro.selection.defaults import LAGS, told_folds, too_large
+from jaxneuro.selection.defaults import LAGS, told_folds, told_lags, too_large
 from jaxneuro.selection.lags import Past, past_of
 from jaxneuro.splits import NestedSplits
 
@@ -180,8 +180,7 @@ def _lags(
     if told := too_large(x, reach):
         raise ValueError(f"{told}: give fewer lags")
     future = f", and {ahead} samples of the future are seen" if ahead else ""
-    notes.append(f"Samples are a time series: lags up to {', '.join(map(str, choices))} are chosen "
-                 f"among on inner folds{future}.")  # fmt: skip
+    notes.append(f"Samples are a time series: {told_lags(choices)}{future}.")
     return choices
 
 

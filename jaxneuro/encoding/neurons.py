@@ -16,7 +16,14 @@ from jaxneuro.encoding.fits import encode
 from jaxneuro.encoding.given import Given, check
 from jaxneuro.encoding.neurons_result import Neurons
 from jaxneuro.encoding.repeats import repeats
-from jaxneuro.selection.defaults import LAGS, edge_notes, present_only, told_folds, too_large
+from jaxneuro.selection.defaults import (
+    LAGS,
+    edge_notes,
+    present_only,
+    told_folds,
+    told_lags,
+    too_large,
+)
 from jaxneuro.selection.search import EdgeOfGrid, Search
 from jaxneuro.splits import NestedSplits
 from jaxneuro.statistics import certainty
@@ -196,6 +203,5 @@ def _lags(given: Given, lags: Sequence[int] | None, notes: list[str]) -> tuple[i
     if told := too_large(given.x, choices[-1]):
         notes.append(present_only(told))
         return (0,)
-    told = ", ".join(map(str, choices))
-    notes.append(f"Samples are a time series: lags up to {told} are chosen among on inner folds.")
+    notes.append(f"Samples are a time series: {told_lags(choices)}.")
     return choices

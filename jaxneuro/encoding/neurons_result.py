@@ -158,7 +158,7 @@ class Neurons:
             seen = laid
             if name in self.histories:
                 if y is None:
-                    raise ValueError(f"predict: {name!r} sees a neuron's own past: give y")
+                    raise ValueError(f"predict: {str(name)!r} sees a neuron's own past: give y")
                 flat = laid.reshape(len(laid), -1)
                 seen = np.concatenate([flat, self.design.history(y, trials)], axis=1)
             mine = self.chosen == name

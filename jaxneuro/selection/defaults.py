@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,13 @@ STRENGTHS = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 LAGS = (0, 5, 10)
 """Samples of the past that are chosen among, where these are a time series."""
 _MOST_NUMBERS = 400_000_000  # in a design of lags: 1.6 GB
+
+
+def told_lags(choices: Sequence[int]) -> str:
+    """Which lags there are, in words."""
+    if len(choices) == 1:
+        return f"lags up to {choices[0]} are seen" if choices[0] else "the present alone is seen"
+    return f"lags up to {', '.join(map(str, choices))} are chosen among on inner folds"
 
 
 def too_large(x: np.ndarray, reach: int) -> str:

@@ -29,7 +29,9 @@ class Classes(ClassifierMixin, FitEstimator):
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class only, {self.classes_[0]!r}: nothing to tell apart")
+            raise ValueError(
+                f"y has one class only, {str(self.classes_[0])!r}: nothing to tell apart"
+            )
         fits = self._fit_all(X, labels, sample_weight, axes.seeds(1), labels=True)
         if self.statuses_[0] in LOST:
             raise ValueError(f"the fit ended as {self.statuses_[0]}: try a smaller learning rate")
