@@ -16,7 +16,7 @@ from jaxneuro.fit import Fit
 from jaxneuro.report import Figure, Table
 from jaxneuro.selection.defaults import STRENGTHS
 from jaxneuro.statistics.certainty import certainty
-from jaxneuro.types import Closed
+from jaxneuro.types import Closed, Model
 
 GAP = 5  # samples between fitted and scored parts of a time series
 TITLES = {
@@ -51,8 +51,13 @@ def classify(
     images: bool = False,
     pictures: Callable[[Dataset, Fitted, np.ndarray], Sequence[Figure]] = no_pictures,
     strengths: Sequence[float] = STRENGTHS,
+    network: tuple[Model, np.ndarray] | None = None,
 ) -> dict[str, Any]:
-    """Fits classifiers, chooses among them on inner folds, and scores the held-out part once."""
+    """Fits classifiers, chooses among them on inner folds, and scores the held-out part once.
+
+    Args:
+      network: in place of the article's CNN of `given.x`, a model and its own `x`.
+    """
     series = given.dt is not None
     splits = protocol(
         len(given.x), test=given.test, groups=given.whole, series=series, folds=2,
@@ -61,7 +66,7 @@ def classify(
     fitted, test = splits.train[0, -1] > 0, splits.test[0, -1] > 0
     found = dict[str, Fitted]()
     for model, (fit, x, grid, repeats, lanes) in _plans(
-        options, given, fitted, images, strengths
+        options, given, fitted, images, strengths, network
     ).items():
         search = areas.identify(
             fit,
@@ -140,6 +145,7 @@ def _plans(
     fitted: np.ndarray,
     images: bool,
     strengths: Sequence[float],
+    network: tuple[Model, np.ndarray] | None,
 ) -> dict[str, tuple[Fit, np.ndarray, tuple, int, int]]:
     """By model: fit, x, grid, seeds and lanes, which are given so that search and refit are one
     program; a CNN fills the machine alone."""
@@ -153,11 +159,12 @@ def _plans(
         centre = given.x[:, given.x.shape[1] // 2, given.x.shape[2] // 2].reshape(len(given.x), -1)
         weaker = axes.grid(l2=[strength / 100 for strength in strengths])  # of so few features
         plans["one-pixel softmax"] = softmax, centre, weaker, 1, 4
-        network, name = areas.region_cnn(classes, steps), "the article's CNN"
+        model, name = models.region_cnn(classes), "the article's CNN"
     else:
-        network, name = areas.network(models.mlp((64,), classes), steps), "MLP"
+        model, name = models.mlp((64,), classes), "MLP"
     plans["softmax regression"] = softmax, given.x, ridge, 1, 4
-    plans[name] = network, _scaled(given.x, fitted), decay, seeds, 1 if images else 4
+    model, x = network or (model, _scaled(given.x, fitted))
+    plans[name] = areas.network(model, steps), x, decay, seeds, 1 if images else 4
     return plans
 
 

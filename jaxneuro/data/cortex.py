@@ -43,10 +43,13 @@ class Patches(NamedTuple):
     Attributes:
       dataset: `x` (patch, row, column, map), `y` (patch,) label of the centre pixel minus one.
       pixels: (patch, 3) int32: hemisphere, row, column of the centre.
+      images: (hemisphere, row, column, map) that they were cut from: standardised, and 0 off the
+        cortex.
     """
 
     dataset: Dataset
     pixels: np.ndarray
+    images: np.ndarray
 
 
 def cortical_maps() -> Recording:
@@ -227,7 +230,8 @@ def patches(flat: FlatMaps, size: int = 15) -> Patches:
     scaled = (flat.images - np.nanmean(left, axis=0)) / np.nanstd(left, axis=0)
     margin = size // 2
     widths = ((0, 0), (margin, margin), (margin, margin), (0, 0))
-    padded = np.pad(np.nan_to_num(scaled, nan=0.0), widths)
+    scaled = np.nan_to_num(scaled, nan=0.0).astype(np.float32)
+    padded = np.pad(scaled, widths)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(1, 2))
     pixels = np.argwhere(flat.labels > 0).astype(np.int32)
     where = tuple(pixels.T)
@@ -245,6 +249,7 @@ def patches(flat: FlatMaps, size: int = 15) -> Patches:
             citation=flat.citation,
         ),
         pixels=pixels,
+        images=scaled,
     )
 
 

@@ -9,6 +9,7 @@ from jaxneuro.models.epochs import eeg_network
 from jaxneuro.models.mesh import mesh_network
 from jaxneuro.models.mesh import mesh_of as mesh_of
 from jaxneuro.models.nonlinear import linear_nonlinear
+from jaxneuro.models.patches import of_patches
 from jaxneuro.models.sequences import recurrent, temporal_convolution
 from jaxneuro.models.volumes import by_channel, volume_cnn
 from jaxneuro.models.wrap import from_linen, from_nnx
@@ -26,6 +27,7 @@ __all__ = [
     "mesh_network",
     "mlp",
     "neuron_mlp",
+    "of_patches",
     "recurrent",
     "region_cnn",
     "temporal_convolution",
