@@ -27,6 +27,7 @@ from jaxneuro.selection import Search, lag_choice, leakage, past_of
 from jaxneuro.selection.defaults import LAGS, STRENGTHS
 
 COMMAND = "python -m experiments.neural_decoding"
+_SEEDS = 3  # of the perceptron, whose predictions are averaged
 OWN_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # around what our own recordings need
 
 
@@ -78,7 +79,7 @@ def _main(options: Options, part: Part) -> dict[str, Any]:
     if options.data == "m1-reach":
         if options.path is None:
             raise ValueError("--data m1-reach needs --path, the file of the recording")
-        given, lags = movements.m1_reach(options.path), (9,)
+        given, lags = movements.m1_reach(options.path), (9, 12)
         strengths = OWN_STRENGTHS
     elif options.is_file(options.data):
         file = options.npz(options.data, options.out)
@@ -94,7 +95,7 @@ def _main(options: Options, part: Part) -> dict[str, Any]:
     series = given.dt is not None
     nested = protocol(
         len(given.x), test=given.test, groups=given.whole, series=series, folds=3,
-        gap=max(LAGS) if series and len(given.x) > 20 * max(LAGS) else 0, seed=options.seed,
+        gap=max(*LAGS, *lags) if series and len(given.x) > 20 * max(LAGS) else 0, seed=options.seed,
     )  # fmt: skip
     return _run(options, part, given, nested, lags, strengths)
 
@@ -132,11 +133,12 @@ def _run(
         last = int(linear.selection.values["lags"][0])
         x, part.results["lags"] = past.x[:, : last + 1], last
     network = decoding.mlp(outputs, steps=30 if quick else 1500)
-    deeper = decoding.decode(network, x, y, nested, deep, seed=options.seed, progress=True)
+    deeper = decoding.decode(network, x, y, nested, deep, seed=options.seed, progress=True,
+                             refit_axes=[axes.seeds(_SEEDS)])  # fmt: skip
     decoders = {"linear decoder": of_search(linear, View()), "MLP": of_search(deeper, View())}
     every = linear.fits.predict(given.x if past is None else past.x)  # (shift, outer, ...)
     predicted = {"linear decoder": _pooled(every[0], nested)}
-    predicted["MLP"] = _pooled(deeper.fits.predict(x), nested)
+    predicted["MLP"] = _pooled(deeper.fits.predict(x).mean(axis=0), nested)
     if given.dt is not None and options.data != "ecog-grip":  # nineteen seconds are few for these
         others = _over_time(options, part, given, y, nested, lags)
         decoders |= others
