@@ -50,6 +50,11 @@ CASES: dict[str, tuple[Model, tuple[int, ...], int | None]] = {
     "cnn with channels": (models.cnn(3, (2,), ()), (5, 5, 4, 2), 3),
     "by_channel": (models.by_channel(models.cnn(3, (2,), ())), (5, 5, 4, 2), 3),
     "mesh_network": (models.mesh_network(MESH, 3, (2,)), (5, 4, 2), 3),
+    "of_patches": (
+        models.of_patches(models.cnn(3, (2,), (4,)), np.ones((2, 9, 9, 2)), 5),
+        (5, 3),
+        3,
+    ),
     "volume_cnn": (models.volume_cnn(3, (2,), (4,)), (5, 4, 4, 3, 2), 3),
     "neuron_mlp": (models.neuron_mlp(3), FLAT, None),
     "neuron_mlp of 2": (models.neuron_mlp(3, 2), FLAT, 2),
@@ -167,7 +172,7 @@ def test_layers_have_names_and_biases_are_called_bias(name: str) -> None:
 def test_first_layer_is_where_x_comes_in(name: str) -> None:
     model, params, x = made(name)
     if model.first_layer is None:
-        assert any(part in name for part in ("cnn", "core", "eeg", "mesh"))
+        assert any(part in name for part in ("cnn", "core", "eeg", "mesh", "patches"))
         return
     layer = params
     for part in model.first_layer:

@@ -69,6 +69,12 @@ MAKERS: dict[str, dict[str, Callable[[], Any]]] = {
         "mesh": lambda: models.mesh_network(models.mesh_of(np.array([[0, 1, 2]]), 4), 2),
         "order": lambda: models.mesh_network(models.mesh_of(np.array([[0, 1, 2]]), 3), 2, order=3),
     },
+    "of_patches": {
+        "": lambda: models.of_patches(models.cnn(2), np.ones((1, 5, 5, 2)), 3),
+        "model": lambda: models.of_patches(models.cnn(3), np.ones((1, 5, 5, 2)), 3),
+        "images": lambda: models.of_patches(models.cnn(2), np.zeros((1, 5, 5, 2)), 3),
+        "size": lambda: models.of_patches(models.cnn(2), np.ones((1, 5, 5, 2)), 5),
+    },
     "volume_cnn": {
         "": lambda: models.volume_cnn(2),
         "channels": lambda: models.volume_cnn(2, (4,)),
@@ -435,6 +441,7 @@ def test_the_same_numbers_in_another_process(tmp_path: Path) -> None:
         "eeg_network",
         "by_channel",
         "mesh_network",
+        "of_patches",
         "volume_cnn",
     }  # take inputs of other shapes
     kinds = [kind for kind in MAKERS if kind not in other]
