@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jaxneuro import origin
 from jaxneuro.data.given import finite, labels_of, numbers_of
+from jaxneuro.features import since_start
 
 
 class Given(NamedTuple):
@@ -20,6 +21,7 @@ class Given(NamedTuple):
       stimulus: (sample,) labels of what was shown, as they were given.
       shown: (sample,) numbers of these, -1 where nothing was. Of a time series each moment of what
         is shown for longer is one of its own.
+      by_stimulus: whether `whole` is that.
     """
 
     x: np.ndarray
@@ -28,6 +30,7 @@ class Given(NamedTuple):
     edges: NDArray[Any] | None
     stimulus: NDArray[Any] | None
     shown: NDArray[np.intp] | None
+    by_stimulus: bool
     series: bool
     counts: bool
 
@@ -52,9 +55,10 @@ def check(x, y, dt: float | None, trials, groups, stimulus) -> Given:
     whole = trials if groups is None else groups
     edges = groups if trials is None else trials
     shown = None if stimulus is None else numbered(stimulus, edges, dt is not None)
-    if shown is not None and whole is None and dt is None:
+    by_stimulus = whole is None and dt is None and shown is not None
+    if by_stimulus and shown is not None:
         whole = np.where(shown < 0, shown.max() + 1 + np.arange(len(x)), shown)
-    return Given(x, y, whole, edges, stimulus, shown, dt is not None, are_counts(y))
+    return Given(x, y, whole, edges, stimulus, shown, by_stimulus, dt is not None, are_counts(y))
 
 
 def numbered(stimulus: NDArray[Any], edges: NDArray[Any] | None, series: bool) -> NDArray[np.intp]:
@@ -69,11 +73,9 @@ def numbered(stimulus: NDArray[Any], edges: NDArray[Any] | None, series: bool) -
     told = stimulus.astype(str) if kind == "O" else stimulus
     number = np.unique(np.where(nothing, told[0], told), return_inverse=True)[1].reshape(-1)
     if series:
-        new = np.r_[True, (number[1:] != number[:-1]) | (nothing[1:] != nothing[:-1])]
+        moment = since_start(np.where(nothing, -1, number))
         if edges is not None:
-            new[1:] |= edges[1:] != edges[:-1]
-        start = np.maximum.accumulate(np.where(new, np.arange(len(number)), 0))
-        moment = np.arange(len(number)) - start
+            moment = np.minimum(moment, since_start(edges))
         number = np.unique(number * (moment.max() + 1) + moment, return_inverse=True)[1].reshape(-1)
     return np.where(nothing, -1, number)
 

@@ -95,11 +95,10 @@ def fit_neurons(
     predictions = np.full(given.y.shape, np.nan, np.float32)
     for name, found in searches.items():
         predictions[:, chosen == name] = found.predictions[:, chosen == name]
-    stimuli = given.shown is not None and not given.series and trials is None and groups is None
     most = int(np.clip(_WORK / given.y.size, min(99, resamples), resamples))
     sure = certainty(
         metrics.correlation, given.y, predictions, series=given.series, groups=given.whole,
-        repeats=stimuli, resamples=most, nulls=most, seed=seed,
+        repeats=given.by_stimulus, resamples=most, nulls=most, seed=seed,
     )  # fmt: skip
     repeated = None
     if given.shown is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro.metrics.ceilings import Ceilings, ceilings
-from jaxneuro.metrics.repeats import average_correlation
+from jaxneuro.metrics.repeats import average_correlation, by_repeats
 from jaxneuro.statistics import interval
 
 _LEAST = 4  # conditions that ceilings are defined for
@@ -73,11 +73,7 @@ def by_condition(y: NDArray, stimulus: ArrayLike) -> NDArray[np.float64]:
     there are fewer."""
     told = np.asarray(stimulus)
     y, told = y[told >= 0], told[told >= 0]
-    _, number, counts = np.unique(told, return_inverse=True, return_counts=True)
-    order = np.argsort(number, kind="stable")
-    place = np.empty(len(number), int)
-    place[order] = np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts)
-    made = np.full((len(counts), min(counts.max(initial=1), _MOST), y.shape[1]), np.nan)
-    kept = place < _MOST
-    made[number[kept], place[kept]] = y[kept]
-    return made[counts > 1]
+    _, place = by_repeats(y[:, :0], told)
+    kept = place[:, 1] < _MOST
+    made, place = by_repeats(y[kept], told[kept])
+    return made[np.bincount(place[:, 0], minlength=len(made)) > 1]

@@ -95,11 +95,8 @@ def search(
         indices = [fold, *before, *behind] if table.outer else [*before, fold, *behind]
         return np.stack([i.ravel() for i in indices], axis=1).astype(np.int32)
 
-    def labelled(name: str, size: int, labels: tuple | None = None) -> Axis:
-        return Axis(name, size, unchanged, labels)
-
     searched = selection = halved = None
-    outer_axis = labelled("outer", outer, tuple(splits.names))
+    outer_axis = Axis("outer", outer, unchanged, tuple(splits.names))
     chosen = np.zeros((*lead, outer, len(grid)), int)
     if rivals or int(np.prod(points)) > 1:
         place = np.indices((*lead, outer, inner, *points))
@@ -109,7 +106,7 @@ def search(
         contest = None if halving is None else contest_of(halving, fit, score, grid, inner)
         searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", contest=contest,
                             out=out and Path(out) / "search", **options)  # fmt: skip
-        searched = searched.shaped((*axes, outer_axis, labelled("inner", inner), *grid))
+        searched = searched.shaped((*axes, outer_axis, Axis("inner", inner, unchanged), *grid))
         if contest is not None:
             searched, halved = told(searched, contest)
             options["contest"] = contest.alone  # the refits, by the same programs
