@@ -74,7 +74,8 @@ def test_case(name):
     if name == "poisson_glm":
         assert records[0]["quality"] <= 1e-5
     if name == "banded_choice":
-        assert min(records[0].get("same_choice", {"none": 1}).values()) >= 0.99
+        same = records[0].get("same_choice")  # none where himalaya is not installed
+        assert not same or min(same.values()) >= 0.99
     if name == "nemos_basis":
         assert records[0].get("designs_differ", 0) <= 1e-6
     if name == "scaling":  # on one and on two devices
