@@ -80,6 +80,22 @@ def test_a_wiener_filter_is_the_ridge_solution(series):
     assert np.abs(gap).max() < 2e-3
 
 
+def test_a_wiener_filter_of_features_by_a_power_of_their_deviation(series):
+    x, y, found = series
+    x = x * np.linspace(0.1, 3, x.shape[1])
+    decoders = {"Wiener filter": wiener((1e-2,), powers=(0.5,))}
+    again = decoding.decode(x, y, dt=0.05, lags=(5,), decoders=decoders, resamples=99)
+    design = jn.features.lags(x - np.median(x, axis=0), 6)
+    exact, plain = (
+        decoding.exact_linear(design, y, again.splits, np.array([1e-2]), power)[0][0]
+        for power in (np.array([0.5]), None)
+    )
+    held = found.splits.test[0, -1] > 0
+    told = again.predictions_of("Wiener filter")
+    gap, other = (np.abs((a - told)[held] / y.std(axis=0)).max() for a in (exact, plain))
+    assert gap < 2e-3 < other
+
+
 def test_what_was_held_out_changes_no_choice(series):
     x, y, found = series
     held = found.splits.test[0, -1] > 0

@@ -389,6 +389,37 @@ def test_standardise_is_a_fit_of_standardised_features() -> None:
         )
 
 
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_features_are_divided_by_a_power_of_their_deviation(power: float) -> None:
+    x, y = arrays()
+    x = x * [1, 10, 0.1, 3] + [0, 100, -5, 2]
+    x[:25, 3] = 2  # silent while fitted
+    mean, deviation = x[:25].mean(axis=0), x[:25].std(axis=0)
+    common = np.sqrt(np.square(deviation[:3]).mean())
+    gain = [*deviation[:3] ** -power * common ** (power - 1), 0]
+    options = {"stop": Stop(gradient=1e-10, plateau=0), "penalty": penalties.ridge(0.25)}
+    with float64():
+        fits = [
+            make_fit(models.linear(), losses.half_squared_error, optimizers.lbfgs(), **options,
+                     standardise=standardise)
+            for standardise in ("power", False)
+        ]  # fmt: skip
+        inputs = make_inputs(x, y, weight=mask(slice(0, 25)), hyper={"power": power})
+        found = run(fits[0], inputs)
+        wanted = run(fits[1], make_inputs((x - mean) * gain, (y - y[:25].mean()) / y[:25].std(),
+                                          weight=mask(slice(0, 25))))  # fmt: skip
+        assert float(found.loss) == pytest.approx(float(wanted.loss), rel=1e-9)
+        scaled = fits[1].predict(wanted.params, jnp.asarray((x - mean) * gain))
+        np.testing.assert_allclose(fits[0].predict(found.params, jnp.asarray(x)),
+                                   scaled * y[:25].std() + y[:25].mean(), rtol=1e-6)  # fmt: skip
+        other = run(fits[0], inputs._replace(x=inputs.x * 1e3))  # units are no matter
+        assert float(other.loss) == pytest.approx(float(found.loss), rel=1e-9)
+    with pytest.raises(
+        KeyError, match=r"standardise: hyper-parameter 'power' is not in .*\['l2'\]"
+    ):
+        run(fits[0], make_inputs(x, y, hyper={"l2": 1.0}))
+
+
 def shrunk(rates, relative: bool) -> np.ndarray:
     """(neuron,) norms of the weights under a penalty, as shares of those without."""
     rng = np.random.default_rng(0)
@@ -512,8 +543,8 @@ def test_standardise_needs_a_dense_first_layer() -> None:
         run(fit, inputs._replace(features=jnp.ones(16), y=jnp.zeros(4, int)))
 
 
-@pytest.mark.parametrize("standardise", [False, True])
-def test_a_features_mask_is_dropping_columns(standardise: bool) -> None:
+@pytest.mark.parametrize("standardise", [False, True, "power"])
+def test_a_features_mask_is_dropping_columns(standardise: bool | str) -> None:
     x, y = arrays()
     kept = np.array([1, 0, 1, 0], bool)
     with float64():
@@ -521,8 +552,9 @@ def test_a_features_mask_is_dropping_columns(standardise: bool) -> None:
             models.linear(), losses.half_squared_error, optimizers.lbfgs(), penalties.ridge(0.25),
             Stop(gradient=1e-10, plateau=0), standardise=standardise,
         )  # fmt: skip
-        masked = make_inputs(x, y)._replace(features=jnp.asarray(kept, float))
-        found, wanted = run(fit, masked), run(fit, make_inputs(x[:, kept], y))
+        hyper = {"power": 0.5}
+        masked = make_inputs(x, y, hyper=hyper)._replace(features=jnp.asarray(kept, float))
+        found, wanted = run(fit, masked), run(fit, make_inputs(x[:, kept], y, hyper=hyper))
         kernel = np.asarray(found.params["readout"]["kernel"])[:, 0]
         np.testing.assert_array_equal(kernel[~kept], 0)
         np.testing.assert_allclose(

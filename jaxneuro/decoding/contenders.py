@@ -128,15 +128,21 @@ def _no_dynamics(recording: Recording, signals: int) -> str:
     return ""
 
 
-def wiener(strengths: Sequence[float] = STRENGTHS) -> Decoder:
+def wiener(
+    strengths: Sequence[float] = STRENGTHS, powers: Sequence[float] | None = None
+) -> Decoder:
     """`decoding.linear_decoder` over the lags of a time series: the Wiener filter; how many of them
-    it sees, and "l2", are chosen."""
-    return partial(_over_lags, fits.linear_decoder, strengths)
+    it sees, and "l2", are chosen, and with `powers`, such as (0.5, 1.0), what power of its
+    deviation each feature is divided by."""
+    if powers is None:
+        return partial(_over_lags, fits.linear_decoder, {"l2": strengths})
+    make = partial(fits.linear_decoder, standardise="power")
+    return partial(_over_lags, make, {"l2": strengths, "power": powers})
 
 
 def cascade(strengths: Sequence[float] = STRENGTHS[1:]) -> Decoder:
     """`decoding.wiener_cascade`, likewise."""
-    return partial(_over_lags, wiener_cascade, strengths)
+    return partial(_over_lags, wiener_cascade, {"l2": strengths})
 
 
 def mlp(hidden: Sequence[int] = (64,), steps: int = STEPS) -> Decoder:
@@ -175,9 +181,9 @@ def kalman_filter(**options: Any) -> Decoder:
     return partial(_kalman, options)
 
 
-def _over_lags(make: Any, strengths: Sequence[float], recording: Recording) -> Contender:
+def _over_lags(make: Any, choices: dict[str, Sequence[float]], recording: Recording) -> Contender:
     """A linear filter, whose lags are part of the choice."""
-    grid: tuple[Axis, ...] = tuple(axes.grid(l2=strengths))
+    grid: tuple[Axis, ...] = tuple(axes.grid(**choices))
     view = all_lags(recording)
     if len(recording.lags) > 1:
         ahead = recording.past.ahead

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from jaxneuro import losses, metrics, models, optimizers, origin, penalties
 from jaxneuro.fit import Fit, Stop, make_fit, units
-from jaxneuro.fit.scaling import measure
+from jaxneuro.fit.scaling import measure, tempered
 from jaxneuro.inputs import make_inputs
 from jaxneuro.linear import ridge
 from jaxneuro.selection import leakage
@@ -29,10 +29,14 @@ SCORES: dict[str, Any] = {
 sample alike, where R² would let a fold with little movement decide."""
 
 
-def linear_decoder(outputs: int) -> Fit:
+def linear_decoder(outputs: int, *, standardise: Literal[True] | str = True) -> Fit:
     """The seed article's linear decoder, section 5.3 (started at zero): ½ mean squared error (its
     eq. 4.3) by L-BFGS; strength "l2" on the weights of standardised features and outputs, for each
-    output as if it were the only one. Its exact twin is `exact_linear`."""
+    output as if it were the only one. Its exact twin is `exact_linear`.
+
+    `standardise` may name a hyper-parameter, as in `make_fit`: spike counts whose units differ in
+    rate are often decoded better at 0.5 than at 1, at which a nearly silent unit counts as much as
+    any other."""
     return make_fit(
         models.linear(outputs),
         losses.half_squared_error,
@@ -40,7 +44,7 @@ def linear_decoder(outputs: int) -> Fit:
         penalties.ridge(),
         Stop(max_steps=500, gradient=1e-6),
         scores=SCORES,
-        standardise=True,
+        standardise=standardise,
         precondition=True,
         relative=True,
     )
@@ -152,9 +156,16 @@ def shifted(y: ArrayLike, shifts: Axis, index: int) -> np.ndarray:
     return np.asarray(shifts.select(inputs, index).y)
 
 
-def exact_linear(x: ArrayLike, y: ArrayLike, splits: NestedSplits, l2: np.ndarray):
-    """The ridge solution of each outer fold's training samples, at the `l2` (outer,) chosen; each
-    output on the samples where it is not missing (NaN).
+def exact_linear(
+    x: ArrayLike,
+    y: ArrayLike,
+    splits: NestedSplits,
+    l2: np.ndarray,
+    power: np.ndarray | None = None,
+):
+    """The ridge solution of each outer fold's training samples, at the `l2` (outer,) chosen, and at
+    the `power` (outer,) of the features' deviations if `linear_decoder(standardise=NAME)` chose
+    one; each output on the samples where it is not missing (NaN).
 
     Returns:
       predictions (outer, sample, output) and objectives (outer,), to hold `linear_decoder` against:
@@ -163,19 +174,21 @@ def exact_linear(x: ArrayLike, y: ArrayLike, splits: NestedSplits, l2: np.ndarra
     """
     inputs = make_inputs(x, y)
     flat = inputs.x.reshape(inputs.x.shape[0], -1)
+    powers = np.ones(len(splits.train)) if power is None else power
+    strengths, powers = np.asarray(l2, np.float32), np.asarray(powers, np.float32)
     solved = [
-        _solve(flat, inputs.y, weight, strength)
-        for weight, strength in zip(splits.train[:, -1], np.asarray(l2, np.float32), strict=True)
+        _solve(flat, inputs.y, *one)
+        for one in zip(splits.train[:, -1], strengths, powers, strict=True)
     ]
     predictions = np.stack([origin.undo(p, inputs.y_origin) for p, _ in solved])
     return predictions, np.array([float(o) for _, o in solved])
 
 
 @jax.jit
-def _solve(x: Array, y: Array, weight: Array, l2: Array) -> tuple[Array, Array]:
+def _solve(x: Array, y: Array, weight: Array, l2: Array, power: Array) -> tuple[Array, Array]:
     there = ~jnp.isnan(y)
     weight = jnp.where(there.any(axis=1), weight, 0)
-    scale, own = measure(x, weight), units.measure(y, weight, True)
+    scale, own = tempered(measure(x, weight), power), units.measure(y, weight, True)
     z, target = (x - scale.mean) * scale.gain, jnp.where(there, units.standard(y, own), 0)
     each = weight[:, None] * there
     with jax.default_matmul_precision("highest"):

@@ -41,7 +41,7 @@ def make_fit(
     stop: Stop = Stop(),  # noqa: B008 (immutable)
     *,
     scores: Mapping[str, Score | Callable] | None = None,
-    standardise: bool = False,
+    standardise: bool | str = False,
     precondition: bool = False,
     relative: bool = False,
     batch: int | None = None,
@@ -66,7 +66,9 @@ def make_fit(
         fit is fitted on (each fold its own), folded into the first layer: `x` is never copied.
         Under squared error, each output of `y` likewise, folded into the readout. Penalties then
         act on standardised weights, and `loss` is in these units; the parameters returned take
-        the raw `x` and predict the raw `y`.
+        the raw `x` and predict the raw `y`. A name is that of a hyper-parameter: the power of its
+        deviation that each feature is divided by, from 1 (standardised) by 1/2 (Pareto scaling) to
+        0 (all by one common deviation); a penalty then weighs more on features that vary little.
       precondition: descend in coordinates in which the objective is round at the start, from the
         covariance of `x` and the penalties' curvature (`jaxneuro.fit.precondition`). The optimum,
         the stopping rules and the parameters returned are the same; linear models of correlated

@@ -162,7 +162,11 @@ def measure_frame(recipe: Recipe, params: Params, inputs: Inputs) -> tuple[Frame
     if recipe.standardise:
         rows = scaling.layer_of(params, recipe.layer)["kernel"].shape[0]
         scale = scaling.measure(inputs.x, inputs.weight, rows)
-    own = units.measure(inputs.y, inputs.weight, recipe.standardise) if recipe.in_units else None
+        if isinstance(recipe.standardise, str):
+            power = _named(recipe.standardise, inputs.hyper)
+            scale = scaling.tempered(scale, power, inputs.features)
+    scaled = bool(recipe.standardise)
+    own = units.measure(inputs.y, inputs.weight, scaled) if recipe.in_units else None
     frame = Frame(scale, None, own, None)
     curvature = None
     if loss.constant is not None and (recipe.relative or readout is not None):
@@ -185,6 +189,13 @@ def measure_frame(recipe: Recipe, params: Params, inputs: Inputs) -> tuple[Frame
             curvature = _curvature(recipe, params, frame, inputs)
         frame = frame._replace(basis=_basis(recipe, params, frame, inputs, curvature))
     return frame, params
+
+
+def _named(name: str, hyper: Mapping[str, Array]) -> Array:
+    if name not in hyper:
+        raise KeyError(f"standardise: hyper-parameter {name!r} is not in inputs.hyper, which has "
+                       f"{sorted(hyper)}: add axes.grid({name}=[...])")  # fmt: skip
+    return hyper[name]
 
 
 def _curvature(recipe: Recipe, params: Params, frame: Frame, inputs: Inputs) -> Array:

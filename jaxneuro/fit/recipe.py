@@ -29,7 +29,7 @@ class Recipe(NamedTuple):
     rough: tuple[Penalty, ...]
     stop: Stop
     scores: tuple[tuple[str, Score], ...]
-    standardise: bool
+    standardise: bool | str
     precondition: bool
     relative: bool
     batch: int | None
@@ -56,7 +56,7 @@ def make_recipe(
     penalty: Penalty | Sequence[Penalty],
     stop: Stop,
     scores: Mapping[str, Score | Callable] | None,
-    standardise: bool,
+    standardise: bool | str,
     precondition: bool,
     relative: bool,
     batch: int | None,

@@ -46,6 +46,24 @@ def measure(x: Array, weight: Array, features: int | None = None) -> Scaling:
     return Scaling(mean + centre, gain)
 
 
+def tempered(scaling: Scaling, power: Array, features: Array | None = None) -> Scaling:
+    """Division by a power of each feature's deviation in place of the deviation itself: 1 is
+    standardisation, 0 leaves features as they are beside each other, 1/2 is Pareto scaling (van den
+    Berg et al. 2006, BMC Genomics 7:142). The rest is taken by the deviation that the features
+    (feature,) that are in have together (root of their mean square), so that the unit in which all
+    are given is no matter."""
+    there = scaling.gain > 0
+    deviation = 1 / jnp.where(there, scaling.gain, 1)
+    counted = there if features is None else there & (features > 0)
+    largest = jnp.max(jnp.where(counted, deviation, 0), initial=0)
+    unit = jnp.where(largest > 0, largest, 1)  # squares of these stay within range
+    square = jnp.where(counted, jnp.square(deviation / unit), 0).sum()
+    common = unit * jnp.sqrt(square / jnp.maximum(counted.sum(), 1))
+    common = jnp.where(common > 0, common, 1)
+    gain = (deviation / common) ** -power / common
+    return scaling._replace(gain=jnp.where(there, gain, 0))
+
+
 def total(weight: Array, values: Array) -> Array:
     """Σ weight · values (sample, feature) over samples, block by block: else rounding grows with
     the recording, and a feature that is silent while fitted would seem to vary."""

@@ -61,7 +61,7 @@ def clean(inputs: Inputs) -> Inputs:
 def prepare(recipe: Recipe, inputs: Inputs) -> Inputs:
     if not recipe.precondition:
         return inputs
-    found = precondition.moments(inputs.x, inputs.weight, recipe.standardise)
+    found = precondition.moments(inputs.x, inputs.weight, bool(recipe.standardise))
     return inputs._replace(moments=found)
 
 
