@@ -26,6 +26,7 @@ from jaxneuro.engine import programs
 from jaxneuro.engine.lane import selects_of
 from jaxneuro.engine.lanes import flatten_axes
 from jaxneuro.engine.programs import get_engine
+from jaxneuro.fit import step
 from jaxneuro.inputs import make_inputs
 
 SGD = optax.sgd(0.1)
@@ -60,6 +61,29 @@ def counting(monkeypatch):
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
         monkeypatch.setattr(programs, "_build", build)
+
+
+def test_python_runs_a_fit_once_for_all_its_programs(monkeypatch):
+    counted = dict.fromkeys(("start", "step", "result"), 0)
+
+    def counting(name, function):
+        def counts(*arguments):
+            counted[name] += 1
+            return function(*arguments)
+
+        return counts
+
+    for name in counted:
+        monkeypatch.setattr(step, name, counting(name, getattr(step, name)))
+    fit = make_fit(models.linear(), losses.poisson, SGD, penalties.ridge("strength"),
+                   Stop(max_steps=3))  # fmt: skip
+    x, y = counts(0)
+    inputs, every = make_inputs(x, y), [axes.targets(TARGETS), axes.grid(strength=[0.1, 1.0])]
+    few = fit_many(fit, inputs, every, lanes=4)
+    assert counted == {"start": 1, "step": 1, "result": 1}
+    more = fit_many(fit, inputs, every, lanes=8)
+    assert counted == {"start": 1, "step": 1, "result": 1}
+    np.testing.assert_allclose(few.loss, more.loss, rtol=1e-5)
 
 
 def louder(inputs, index):

@@ -49,13 +49,12 @@ def stages_of(fit: Fit, inputs: Any, every: list) -> dict[str, Any]:
     task = make_task(fit, inputs, every, row)
     shared, selects = jax.tree.map(shape_of, (task.first, task.selects))
     lane = make_lane(fit, shared, selects, len(row))
-    own, state, _ = stages.shapes(lane, shared, selects, len(row))
 
     def lanes(shape: Any) -> Any:
         return jax.ShapeDtypeStruct((LANES, *shape.shape), shape.dtype)
 
     flags = jax.ShapeDtypeStruct((LANES,), bool)
-    old = stages.Lanes(*jax.tree.map(lanes, (own, state)), active=flags)  # type: ignore
+    old = stages.Lanes(*jax.tree.map(lanes, (lane.own, lane.state)), active=flags)  # type: ignore
     rows, steps = lanes(row), jax.ShapeDtypeStruct((), jnp.int32)
     given = {
         "start": (stages.start, shared, selects, rows, flags, flags, old),

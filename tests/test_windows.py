@@ -118,7 +118,7 @@ def test_a_lane_owns_its_view_and_shares_the_rest():
     every = [axes.windows(WINDOWS), axes.grid(l2=[0.1])]
     selects = engine.lane.selects_of(engine.lanes.flatten_axes(every))
     lane = engine.lane.make_lane(FIT, inputs, selects, 2)
-    own = [leaf.shape for leaf in lane.template[0]]
+    own = [leaf.shape for leaf in jax.tree.leaves(lane.own)]
     assert own.count((TRIALS, FEATURES)) == 1 and (TRIALS,) not in own
 
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from jax.extend.core import Literal
 
 from jaxneuro.collector import postponed
-from jaxneuro.engine.lane import trace_step
-from jaxneuro.engine.programs import Weight, program_key
+from jaxneuro.engine.lane import program_key, trace_step
+from jaxneuro.engine.programs import Weight
 from jaxneuro.engine.recent import Recent
 from jaxneuro.engine.work import flops_of, inner_of
 from jaxneuro.fit import Fit

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import jaxpr_as_fun
 from jax.tree_util import Partial
 
+from jaxneuro.engine.recent import Recent
 from jaxneuro.fit import Fit
 from jaxneuro.types import Array, Axis, Inputs, Result, Status
 
@@ -30,79 +32,106 @@ def select_row(inputs: Inputs, selects: Sequence[Callable], row: Array) -> Input
 
 
 class Lane(NamedTuple):
-    """One fit at a time, with its own part of the inputs and the state packed for the engine.
+    """One fit at a time, with its own part of the inputs and the state packed for the engine. What
+    axes do not touch stays shared by all lanes, and `vmap` never batches it. The functions are
+    traced once for all programs: they take the shapes that the lane was made for.
 
     Attributes:
-      fit: what it runs.
-      structure: of one fit's `Inputs`.
-      sources: where each leaf of them comes from: the number of a leaf that all lanes share, or
-        None for the lane's own. What no axis touches stays shared, and `vmap` never batches it.
-      template: shapes of the lane's own leaves and of the state.
+      begin: (inputs, selects, row) -> the own leaves and the first state of the fit of this row.
+      step: (inputs, own, state) -> state.
+      running: state -> whether the fit goes on.
+      result: (inputs, own, state) -> `Result`.
+      own, state: their shapes.
+      ended: shapes of a `Result`.
     """
 
-    fit: Fit
-    structure: Any
-    sources: tuple[int | None, ...]
-    template: Any
-
-    def begin(self, inputs: Inputs, selects: Sequence[Callable], row: Array) -> tuple[Any, Any]:
-        """The own leaves and the first state of the fit of this row."""
-        chosen = select_row(inputs, selects, row)
-        leaves = zip(jax.tree.leaves(chosen), self.sources, strict=True)
-        return pack((tuple(leaf for leaf, at in leaves if at is None), self.fit.init(chosen)))
-
-    def step(self, inputs: Inputs, own: Any, state: Any) -> Any:
-        own, state = unpack((own, state), self.template)
-        return pack(self.fit.step(self.merge(inputs, own), state))
-
-    def running(self, state: Any) -> Array:
-        return self.fit.status(unpack(state, self.template[1])) == Status.RUNNING
-
-    def result(self, inputs: Inputs, own: Any, state: Any) -> Result:
-        own, state = unpack((own, state), self.template)
-        return self.fit.result(self.merge(inputs, own), state)
-
-    def merge(self, inputs: Inputs, own: Sequence[Array]) -> Inputs:
-        """The inputs of the lane's fit, of those that all share and its own leaves."""
-        return self.merge_leaves(jax.tree.leaves(inputs), own)
-
-    def merge_leaves(self, shared: Sequence[Array], own: Sequence[Array]) -> Inputs:
-        taken = iter(own)
-        leaves = [next(taken) if at is None else shared[at] for at in self.sources]
-        return jax.tree.unflatten(self.structure, leaves)
+    begin: Callable[[Inputs, Sequence[Callable], Array], tuple[Any, Any]]
+    step: Callable[[Inputs, Any, Any], Any]
+    running: Callable[[Any], Array]
+    result: Callable[[Inputs, Any, Any], Result]
+    own: Any
+    state: Any
+    ended: Any
 
 
-def make_lane(fit: Fit, inputs: Inputs, selects: Sequence[Callable], width: int) -> Lane:
-    """A lane for inputs and selects of these shapes, and rows of so many axes."""
+_lanes = Recent(32)
+
+
+def make_lane(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int) -> Lane:
+    """A lane for inputs and selects of these shapes, and rows of so many axes; the same one while
+    it is known."""
+    key = (*program_key(fit, inputs, selects), width)
+    if key not in _lanes:
+        inputs, selects = jax.tree.map(shape_of, (inputs, selects))
+        _lanes[key] = _traced(fit, inputs, selects, width)
+    return _lanes[key]
+
+
+def _traced(fit: Fit, inputs: Inputs, selects: Sequence[Callable], width: int) -> Lane:
     found: list[tuple] = []
 
-    def probe(inputs, selects, row):
+    def begin(inputs, selects, row):
         numbers = {id(leaf): i for i, leaf in enumerate(jax.tree.leaves(inputs))}
         chosen = select_row(inputs, selects, row)
         leaves, structure = jax.tree.flatten(chosen)
+        # Where each leaf comes from: the number of one that all lanes share, or None for its own.
         sources = tuple(numbers.get(id(leaf)) for leaf in leaves)
-        found.append((structure, sources))
         own = tuple(leaf for leaf, at in zip(leaves, sources, strict=True) if at is None)
-        return own, fit.init(chosen)
+        state = fit.init(chosen)
+        found.append((structure, sources, jax.tree.map(shape_of, (own, state))))
+        return pack((own, state))
 
-    template = jax.eval_shape(probe, inputs, selects, jax.ShapeDtypeStruct((width,), jnp.int32))
-    structure, sources = found[0]
-    return Lane(fit, structure, sources, template)
+    row = jax.ShapeDtypeStruct((width,), jnp.int32)
+    begin, (own, state) = _once(begin, inputs, selects, row)
+    structure, sources, template = found[0]
+
+    def merged(inputs, own, state):
+        shared, taken = jax.tree.leaves(inputs), iter(unpack(own, template[0]))
+        leaves = [next(taken) if at is None else shared[at] for at in sources]
+        return jax.tree.unflatten(structure, leaves), unpack(state, template[1])
+
+    def step(inputs, own, state):
+        return pack(fit.step(*merged(inputs, own, state)))
+
+    def result(inputs, own, state):
+        return fit.result(*merged(inputs, own, state))
+
+    step, _ = _once(step, inputs, own, state)
+    result, ended = _once(result, inputs, own, state)
+
+    def running(state):
+        return fit.status(unpack(state, template[1])) == Status.RUNNING
+
+    return Lane(begin, step, running, result, own, state, ended)
+
+
+def program_key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:
+    """What a compiled program depends on: functions, structure, shapes; never values."""
+    leaves, structure = jax.tree.flatten((inputs, selects))
+    shapes = tuple((jnp.shape(a), str(jnp.result_type(a))) for a in leaves)
+    settings = ("jax_enable_x64", "jax_default_matmul_precision", "jax_threefry_partitionable")
+    return fit, structure, shapes, tuple(getattr(jax.config, name) for name in settings)
+
+
+def _once(function: Callable, *shapes: Any) -> tuple[Callable, Any]:
+    """The function as its trace for arguments of these shapes, and the shapes of what it gives:
+    Python runs no more, however often a program is made of it."""
+    traced, made = jax.make_jaxpr(function, return_shape=True)(*shapes)
+    run, structure = jaxpr_as_fun(traced), jax.tree.structure(made)
+
+    def call(*arguments: Any) -> Any:
+        return jax.tree.unflatten(structure, run(*jax.tree.leaves(arguments)))
+
+    return call, jax.tree.map(shape_of, made)
 
 
 def trace_step(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int):
     """The traced step of one lane: its program, whose first arguments are the leaves of `inputs`
     that all lanes share; how many these are; and the bytes of the state that it carries."""
-    inputs, selects = jax.tree.map(shape_of, (inputs, selects))
     lane = make_lane(fit, inputs, selects, width)
-    leaves, (own, state) = jax.tree.leaves(inputs), lane.template
-
-    def step(shared, own, state):
-        return fit.step(lane.merge_leaves(shared, own), state)
-
-    program = jax.make_jaxpr(step)(leaves, own, state)
-    carried = sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(state))
-    return program, len(leaves), carried
+    program = jax.make_jaxpr(lane.step)(jax.tree.map(shape_of, inputs), lane.own, lane.state)
+    carried = sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(lane.state))
+    return program, len(jax.tree.leaves(inputs)), carried
 
 
 def pack(tree: Any) -> Any:

@@ -32,9 +32,8 @@ def shapes(lane: Lane, inputs: Any, selects: Any, width: int, lanes: int, mesh: 
     """Of rows of so many axes, and so many lanes on each device."""
     split, whole = (NamedSharding(mesh, PartitionSpec(*name)) for name in (("lane",), ()))
     total = lanes * mesh.devices.size
-    own, state, result = stages.shapes(lane, inputs, selects, width)
     blanks = Lanes(
-        *jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, split), (own, state)),
+        *jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, split), (lane.own, lane.state)),
         active=_sized((total,), bool, split),  # pyright: ignore[reportArgumentType]
     )
     return Shapes(
@@ -44,7 +43,7 @@ def shapes(lane: Lane, inputs: Any, selects: Any, width: int, lanes: int, mesh: 
         rows=_sized((total, width), jnp.int32, split),
         flags=blanks.active,
         count=_sized((), jnp.int32, whole),
-        result=result,
+        result=lane.ended,
     )
 
 

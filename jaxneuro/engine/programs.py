@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jax.tree_util import Partial
@@ -18,7 +17,7 @@ from jax.tree_util import Partial
 from jaxneuro import compat
 from jaxneuro.collector import postponed
 from jaxneuro.engine import lowering
-from jaxneuro.engine.lane import make_lane, shape_of
+from jaxneuro.engine.lane import make_lane, program_key, shape_of
 from jaxneuro.engine.recent import Recent
 from jaxneuro.engine.stages import Lanes
 from jaxneuro.engine.work import is_special
@@ -111,14 +110,6 @@ def weigh_start(
 ) -> int:
     """Bytes of `start`, as `weigh` tells them."""
     return weigh(fit, inputs, selects, width, lanes, "start").bytes
-
-
-def program_key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:
-    """What a compiled program depends on: functions, structure, shapes; never values."""
-    leaves, structure = jax.tree.flatten((inputs, selects))
-    shapes = tuple((jnp.shape(a), str(jnp.result_type(a))) for a in leaves)
-    settings = ("jax_enable_x64", "jax_default_matmul_precision", "jax_threefry_partitionable")
-    return fit, structure, shapes, tuple(getattr(jax.config, name) for name in settings)
 
 
 @postponed()

@@ -48,10 +48,3 @@ def advance(lane: Lane, inputs: Inputs, lanes: Lanes, steps) -> tuple[Lanes, Arr
 def finish(lane: Lane, inputs: Inputs, lanes: Lanes) -> Result:
     """The result of every lane's fit, (lane, ...) leaves."""
     return jax.vmap(lambda own, state: lane.result(inputs, own, state))(lanes.own, lanes.state)
-
-
-def shapes(lane: Lane, inputs: Inputs, selects, width: int) -> tuple[Any, Any, Any]:
-    """Of one lane's own leaves, of its state, and of its result."""
-    row = jax.ShapeDtypeStruct((width,), jnp.int32)
-    own, state = jax.eval_shape(lane.begin, inputs, selects, row)
-    return own, state, jax.eval_shape(lane.result, inputs, own, state)

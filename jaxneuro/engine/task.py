@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxneuro.collector import postponed
-from jaxneuro.engine import buckets, stages
+from jaxneuro.engine import buckets
 from jaxneuro.engine.contest import Contest
 from jaxneuro.engine.lane import make_lane, selects_of
 from jaxneuro.engine.planner import plan_lanes, whole_vectors
@@ -40,9 +40,7 @@ class Task(NamedTuple):
     @property
     def result(self) -> Any:
         """Shapes of one fit's `Result`."""
-        width = len(self.axes)
-        lane = make_lane(self.fit, self.first, self.selects, width)
-        return stages.shapes(lane, self.first, self.selects, width)[2]
+        return make_lane(self.fit, self.first, self.selects, len(self.axes)).ended
 
 
 @postponed()
