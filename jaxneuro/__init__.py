@@ -35,7 +35,7 @@ from jaxneuro import (
     splits,
     statistics,
 )
-from jaxneuro.disk import fit_targets
+from jaxneuro.disk import fit_targets, search_targets
 from jaxneuro.engine import Interrupted, fit_many, plan
 from jaxneuro.fit import Fit, Stop, make_fit
 from jaxneuro.fits import Fits, Selection
@@ -82,6 +82,7 @@ __all__ = [
     "plan",
     "protocol",
     "search",
+    "search_targets",
     "splits",
     "stack_subjects",
     "statistics",

@@ -1,6 +1,6 @@
 """Many fits of targets that lie on a disk: host and device hold a block of them at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,6 +14,9 @@ from jaxneuro.engine.rows import flatten_axes
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_inputs
+from jaxneuro.selection.result import Search
+from jaxneuro.selection.search import search_by
+from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Axis, Inputs
 
 
@@ -56,31 +59,94 @@ def fit_targets(
     Raises:
       ValueError: bad input, named with its field, before the work starts.
     """
-    y, axes = blocks.cut(y), flatten_axes(axes)
-    if len(y.shape) != 2 or 0 in y.shape or y.dtype.kind not in "biuf":
-        raise ValueError(f"fit_targets: y {y.shape} of {y.dtype} must be numbers (sample, target)")
+    lying = _lying("fit_targets", x, y, weight, held_out, validation, hyper, key)
+    axes = flatten_axes(axes)
+    _refuse_outer("fit_targets", axes)
+    targets = targets_axis(y.shape[1])
+    sizes = [axis.size for axis in (targets, *axes)]
+    rows = np.indices(sizes, np.int32).reshape(len(sizes), -1).T
+    found = lying.run(fit, lying.inputs, [targets, *axes], rows=rows, **options)
+    return found.shaped([targets, *axes]) if len(found) == len(rows) else found
+
+
+def search_targets(
+    fit: Fit,
+    x: Any,
+    y: Any,
+    splits: NestedSplits,
+    grid: Sequence[Axis] = (),
+    *,
+    axes: Iterable[Axis | Iterable[Axis]] = (),
+    weight: Any = None,
+    hyper: Any = None,
+    key: int | jax.Array = 0,
+    **options: Any,
+) -> Search:
+    """`search` for every target of `y`, which may be larger than memory: a block of targets at a
+    time, as `fit_targets` runs them, first all inner folds and then all refits. `y` is read twice.
+
+    Args:
+      fit, x, y, weight, hyper, key: as for `fit_targets`.
+      splits, grid: as for `search`.
+      axes: all but that of the targets, which comes first; none of them an outer one.
+      options: `score`, `refit_axes`, `rivals`, `out`, `lanes`, ... of `search`, but for `condensed`
+        and `halving`.
+
+    Returns:
+      (target, *axes) choices and refits. `Search.observed` reads all of `y`, and predictions are as
+      large.
+
+    Raises:
+      ValueError: bad input, named with its field, before the work starts.
+    """
+    if refused := sorted({"condensed", "halving"} & set(options)):
+        raise ValueError(f"search_targets: {refused[0]} does not go with blocks of targets")
+    lying = _lying("search_targets", x, y, weight, None, None, hyper, key)
+    axes = flatten_axes(axes)
+    _refuse_outer("search_targets", axes)
+    every = [targets_axis(y.shape[1]), *axes]
+    found = search_by(lying.run, fit, lying.inputs, every, splits, grid, **options)
+    return replace(found, inputs=lying.inputs._replace(y=lying.block.y))
+
+
+def _refuse_outer(name: str, axes: Sequence[Axis]) -> None:
     if any(axis.outer for axis in axes):
-        raise ValueError("fit_targets: the blocks of targets are its only outer axis")
-    count, width = y.shape[1], blocks.width_of(y, 4 * y.shape[0])
-    read = _Block(y, width)
-    first = read.at(0)
+        raise ValueError(f"{name}: the blocks of targets are its only outer axis")
+
+
+def _lying(name: str, x, y, weight, held_out, validation, hyper, key) -> "_Lying":
+    y = blocks.cut(y)
+    if len(y.shape) != 2 or 0 in y.shape or y.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: y {y.shape} of {y.dtype} must be numbers (sample, target)")
+    block = _Block(y, blocks.width_of(y, 4 * y.shape[0]))
+    first = block.at(0)
     checked = np.where(np.isfinite(first), first, np.nan) if first.dtype.kind == "f" else first
     inputs = make_inputs(
         x, checked, weight=weight, held_out=held_out, validation=validation, hyper=hyper, key=key
     )._replace(y=first, y_origin=None)
-    block = Axis("block", -(-count // width), read, outer=True)
-    rows = np.indices((count, *(axis.size for axis in axes)), np.int32).reshape(1 + len(axes), -1).T
-    which = rows[:, 0] // width
-    place = rows[:, 0] - np.minimum(which * width, count - width)
-    each = [block, targets_axis(width), *axes]
-    found = fit_many(fit, inputs, each, rows=np.c_[which, place, rows[:, 1:]], **options)
-    whole = [targets_axis(count), *axes]
-    if len(found) == len(rows):
-        found = found.shaped(whole)
-    else:  # of several processes, this one's
-        first_of = np.minimum(found.rows[:, 0] * width, count - width)
-        rows = np.c_[first_of + found.rows[:, 1], found.rows[:, 2:]]
-    return replace(found, rows=rows, row_axes=tuple(whole))
+    return _Lying(block, inputs)
+
+
+class _Lying(NamedTuple):
+    """Targets on a disk, and the inputs of their first block."""
+
+    block: "_Block"
+    inputs: Inputs
+
+    def run(
+        self, fit: Fit, inputs: Inputs, axes: Sequence[Axis], *, rows: np.ndarray, **options: Any
+    ) -> Fits:
+        """`fit_many` of rows whose first index is a target."""
+        count, width = self.block.y.shape[1], self.block.width
+        which = rows[:, 0] // width
+        place = rows[:, 0] - np.minimum(which * width, count - width)
+        every = [Axis("block", -(-count // width), self.block, outer=True), targets_axis(width)]
+        cut = np.c_[which, place, rows[:, 1:]]
+        found = fit_many(fit, inputs, [*every, *axes[1:]], rows=cut, **options)
+        if len(found) != len(rows):  # of several processes, this one's
+            first_of = np.minimum(found.rows[:, 0] * width, count - width)
+            rows = np.c_[first_of + found.rows[:, 1], found.rows[:, 2:]]
+        return replace(found, rows=rows, row_axes=tuple(axes))
 
 
 class _Block(NamedTuple):

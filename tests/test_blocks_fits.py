@@ -17,9 +17,10 @@ from jaxneuro import (
     models,
     optimizers,
     penalties,
+    search,
     splits,
 )
-from jaxneuro.disk import fit_targets
+from jaxneuro.disk import fit_targets, search_targets
 from jaxneuro.engine import programs
 
 pytestmark = pytest.mark.usefixtures("hasty")
@@ -112,6 +113,55 @@ def test_a_run_resumes(counts, tmp_path, monkeypatch) -> None:
     np.testing.assert_array_equal(
         found.params["readout"]["kernel"], expected.params["readout"]["kernel"]
     )
+
+
+NESTED = splits.nested(splits.blocks(SAMPLES, 2), lambda index: splits.blocks(len(index), 2))
+GRID = axes.grid(l2=[0.01, 0.1, 1.0])
+
+
+@pytest.mark.filterwarnings("ignore::jaxneuro.selection.EdgeOfGrid")
+def test_a_search_is_the_search_of_the_whole(counts, tmp_path) -> None:
+    x, y = counts
+    np.save(tmp_path / "y.npy", y)
+    mapped = np.load(tmp_path / "y.npy", mmap_mode="r")
+    whole = search(FIT, make_inputs(x, y), [axes.targets(TARGETS)], NESTED, GRID, lanes=64)
+    found = search_targets(FIT, x, mapped, NESTED, GRID, lanes=64)
+    assert whole.selection is not None and found.selection is not None
+    assert found.fits.shape == (TARGETS, 2)
+    ours, theirs = found.selection.score, whole.selection.score
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+    alike = found.selection.chosen == whole.selection.chosen
+    assert alike.mean() > 0.99
+    both = alike.all(axis=(1, 2))
+    ours, theirs = found.predictions[:, both], whole.predictions[:, both]
+    np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-4)
+    np.testing.assert_array_equal(found.observed, y)
+    table, other = found.table(), whole.table()
+    assert list(table) == list(other)
+    np.testing.assert_array_equal(table["target"], other["target"])
+
+
+@pytest.mark.filterwarnings("ignore::jaxneuro.selection.EdgeOfGrid")
+def test_a_bad_target_hurts_no_search(counts, tmp_path) -> None:
+    x, y = counts
+    expected = search_targets(FIT, x, y, NESTED, GRID, lanes=64)
+    spoiled = y.copy()
+    spoiled[3, 300], spoiled[4, 599] = np.inf, -1
+    found = search_targets(FIT, x, spoiled, NESTED, GRID, lanes=64, out=tmp_path)
+    assert (found.fits.status[[300, 599]] == Status.BAD_DATA).all()
+    rest = np.setdiff1d(np.arange(TARGETS), [300, 599])
+    kernel, other = (f.fits.params["readout"]["kernel"][rest] for f in (found, expected))
+    np.testing.assert_array_equal(kernel, other)
+    again = search_targets(FIT, x, spoiled, NESTED, GRID, lanes=64, out=tmp_path)
+    np.testing.assert_array_equal(again.fits.loss, found.fits.loss)
+
+
+def test_a_search_says_what_it_does_not_do(counts) -> None:
+    x, y = counts
+    with pytest.raises(ValueError, match="search_targets: condensed does not go with blocks"):
+        search_targets(FIT, x, y, NESTED, GRID, condensed=True)
+    with pytest.raises(ValueError, match="search_targets: the blocks of targets are its only"):
+        search_targets(FIT, x, y, NESTED, GRID, axes=[axes.subjects(2)])
 
 
 def test_says_what_is_wrong(counts) -> None:

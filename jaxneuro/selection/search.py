@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from jaxneuro import several
 from jaxneuro.axes import folds, unchanged
 from jaxneuro.engine.lanes import fit_many, flatten_axes
 from jaxneuro.fit import Fit
-from jaxneuro.fits import Selection
+from jaxneuro.fits import Fits, Selection
 from jaxneuro.linear.condense import condense
 from jaxneuro.selection import leakage
 from jaxneuro.selection.halving import Halving, contest_of, told
@@ -73,6 +73,28 @@ def search(
       out: a folder as for `fit_many`, of two: `search` and `refit`.
       options: handed to `fit_many` (key, lanes, devices, executor, progress).
     """
+    given = {"score": score, "refit_axes": refit_axes, "condensed": condensed, "halving": halving}
+    given |= {"rivals": rivals, "out": out}
+    return search_by(fit_many, fit, inputs, axes, splits, grid, **given, **options)
+
+
+def search_by(
+    run: Callable[..., Fits],
+    fit: Fit,
+    inputs: Inputs,
+    axes: Iterable[Axis | Iterable[Axis]],
+    splits: NestedSplits,
+    grid: Sequence[Axis] = (),
+    *,
+    score: str | None = None,
+    refit_axes: Sequence[Axis] = (),
+    condensed: bool = False,
+    halving: Halving | None = None,
+    rivals: bool = False,
+    out: str | os.PathLike | None = None,
+    **options: Any,
+) -> Search:
+    """`search` whose fits are run by another function than `fit_many`, called as that is."""
     _check(splits, condensed, halving, options)
     axes, grid = flatten_axes(axes), tuple(flatten_axes(grid))
     score = _score_name(fit, score)
@@ -104,8 +126,8 @@ def search(
         first = [np.zeros_like(o)] * len(repeats)
         wanted = rows([*ahead, *first], o * (inner + 1) + i, behind)
         contest = None if halving is None else contest_of(halving, fit, score, grid, inner)
-        searched = fit_many(fit, inputs, every, rows=wanted, keep="scores", contest=contest,
-                            out=out and Path(out) / "search", **options)  # fmt: skip
+        searched = run(fit, inputs, every, rows=wanted, keep="scores", contest=contest,
+                       out=out and Path(out) / "search", **options)  # fmt: skip
         searched = searched.shaped((*axes, outer_axis, Axis("inner", inner, unchanged), *grid))
         if contest is not None:
             searched, halved = told(searched, contest)
@@ -123,7 +145,7 @@ def search(
         chosen = np.expand_dims(chosen, position)
     behind = np.broadcast_to(chosen, (*place.shape[1:], len(grid)))
     wanted = rows(list(place[:-1]), refit, np.moveaxis(behind, -1, 0))
-    found = fit_many(fit, inputs, every, rows=wanted, out=out and Path(out) / "refit", **options)
+    found = run(fit, inputs, every, rows=wanted, out=out and Path(out) / "refit", **options)
     found = found.shaped((*axes, *refit_axes, outer_axis))
     repeated = {axis.name: axis.select is unchanged for axis in refit_axes}
     return Search(searched, selection, found, score, splits, repeated, given, halved=halved)
