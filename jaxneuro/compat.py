@@ -53,13 +53,18 @@ def export(function: Callable, leaves: Sequence[Any], tails: Any) -> bytes:
 
     Raises:
       ImportError: flatbuffers is missing, which JAX writes it with.
-      TypeError: the function asks for the number of samples as a Python integer.
+      TypeError: the function asks for the number of samples as a Python integer, or calls Python.
     """
     samples = jax.export.symbolic_shape("samples")
     x = jax.tree.map(lambda a: jax.ShapeDtypeStruct((*samples, *a.shape), a.dtype), tails)
     try:
         made = jax.export.export(jax.jit(function), platforms=("cpu", "cuda", "tpu"))(leaves, x)
-    except NotImplementedError:  # some operation of the model has no meaning elsewhere
+    except NotImplementedError as error:  # some operation of the model has no meaning elsewhere
+        if "callback" in str(error):
+            raise TypeError(
+                "save: the model calls back to Python, as models.of_file does, and no saved program "
+                "can: save fits of the model of the array itself"
+            ) from error
         made = jax.export.export(jax.jit(function))(leaves, x)
     except TypeError as error:
         if "_DimExpr" not in str(error):

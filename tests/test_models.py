@@ -2,6 +2,8 @@
 
 import functools
 import re
+import tempfile
+from pathlib import Path
 
 import flax.linen as nn
 import jax
@@ -39,6 +41,8 @@ class Nnx(nnx.Module):
 
 FLAT, IMAGES = (5, 4), (5, 9, 7)
 MESH = models.mesh_of(np.array([[0, 1, 2], [1, 2, 3]]), 4)
+ROWS = Path(tempfile.mkdtemp()) / "rows.npy"
+np.save(ROWS, np.random.default_rng(8).standard_normal((6, 4)))
 CASES: dict[str, tuple[Model, tuple[int, ...], int | None]] = {
     "linear": (models.linear(), FLAT, None),
     "linear of 3": (models.linear(3), FLAT, 3),
@@ -50,6 +54,7 @@ CASES: dict[str, tuple[Model, tuple[int, ...], int | None]] = {
     "cnn with channels": (models.cnn(3, (2,), ()), (5, 5, 4, 2), 3),
     "by_channel": (models.by_channel(models.cnn(3, (2,), ())), (5, 5, 4, 2), 3),
     "mesh_network": (models.mesh_network(MESH, 3, (2,)), (5, 4, 2), 3),
+    "of_file": (models.of_file(models.mlp((4,), 2), ROWS), (5,), 2),
     "of_patches": (
         models.of_patches(models.cnn(3, (2,), (4,)), np.ones((2, 9, 9, 2)), 5),
         (5, 3),
@@ -91,7 +96,11 @@ def compiled(name: str) -> Model:
 def made(name: str, seed: int = 0):
     """The model, its parameters and some x."""
     model = compiled(name)
-    x = jnp.asarray(np.random.default_rng(9).standard_normal(CASES[name][1]))
+    shape = CASES[name][1]
+    if name == "of_file":
+        x = jnp.arange(*shape)
+    else:
+        x = jnp.asarray(np.random.default_rng(9).standard_normal(shape))
     return model, model.init(jax.random.key(seed), x[:1]), x
 
 
@@ -172,7 +181,7 @@ def test_layers_have_names_and_biases_are_called_bias(name: str) -> None:
 def test_first_layer_is_where_x_comes_in(name: str) -> None:
     model, params, x = made(name)
     if model.first_layer is None:
-        assert any(part in name for part in ("cnn", "core", "eeg", "mesh", "patches"))
+        assert any(part in name for part in ("cnn", "core", "eeg", "mesh", "of_"))
         return
     layer = params
     for part in model.first_layer:
@@ -234,7 +243,7 @@ def test_float64_where_x_is(name: str) -> None:
         return  # an NNX module is told its types when it is built
     with float64():
         model, shape, _ = CASES[name]
-        x = jax.ShapeDtypeStruct(shape, np.float64)
+        x = jax.ShapeDtypeStruct(shape, np.int32 if name == "of_file" else np.float64)
         params = jax.eval_shape(model.init, jax.random.key(0), x)
         assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype("float64")}
         assert jax.eval_shape(model.apply, params, x).dtype == np.float64

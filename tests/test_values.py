@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,9 @@ def fixed_bias(inputs: int) -> Callable:
     return functools.partial(jnp.full, fill_value=1 / inputs)
 
 
+ROWS = Path(tempfile.mkdtemp()) / "rows.npy"
+for _path in (ROWS, ROWS.with_name("others.npy")):
+    np.save(_path, np.ones((6, 4)))
 GROUPS, LAGS = list("abcaabbcdacb"), {"lag": 4, "band": 3}
 READOUT = ("readout",)
 MAKERS: dict[str, dict[str, Callable[[], Any]]] = {
@@ -68,6 +72,11 @@ MAKERS: dict[str, dict[str, Callable[[], Any]]] = {
         "": lambda: models.mesh_network(models.mesh_of(np.array([[0, 1, 2]]), 3), 2),
         "mesh": lambda: models.mesh_network(models.mesh_of(np.array([[0, 1, 2]]), 4), 2),
         "order": lambda: models.mesh_network(models.mesh_of(np.array([[0, 1, 2]]), 3), 2, order=3),
+    },
+    "of_file": {
+        "": lambda: models.of_file(models.linear(), ROWS),
+        "model": lambda: models.of_file(models.linear(2), ROWS),
+        "path": lambda: models.of_file(models.linear(), ROWS.with_name("others.npy")),
     },
     "of_patches": {
         "": lambda: models.of_patches(models.cnn(2), np.ones((1, 5, 5, 2)), 3),
@@ -441,6 +450,7 @@ def test_the_same_numbers_in_another_process(tmp_path: Path) -> None:
         "eeg_network",
         "by_channel",
         "mesh_network",
+        "of_file",
         "of_patches",
         "volume_cnn",
     }  # take inputs of other shapes

@@ -6,6 +6,7 @@ from jaxneuro.models.cnn import cnn
 from jaxneuro.models.core import core_readout
 from jaxneuro.models.dense import linear, mlp
 from jaxneuro.models.epochs import eeg_network
+from jaxneuro.models.files import of_file
 from jaxneuro.models.mesh import mesh_network
 from jaxneuro.models.mesh import mesh_of as mesh_of
 from jaxneuro.models.nonlinear import linear_nonlinear
@@ -27,6 +28,7 @@ __all__ = [
     "mesh_network",
     "mlp",
     "neuron_mlp",
+    "of_file",
     "of_patches",
     "recurrent",
     "region_cnn",

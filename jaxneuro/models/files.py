@@ -1,0 +1,102 @@
+"""Any model of samples that lie in a file, told which rows of it: they may be more than memory."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxneuro.types import Array, Closed, Model, Params
+
+
+class _File(NamedTuple):
+    """A `.npy` file as a value; `changed`: when it was written, so that another is another."""
+
+    path: str
+    tail: tuple[int, ...]
+    rows: int
+    changed: int
+
+
+def of_file(model: Model, path: str | os.PathLike) -> Model:
+    """`model` of the rows of a `.npy` file that is larger than memory, for an `x` that says which
+    row is each sample: `make_inputs({"row": np.arange(len(y))}, y)`.
+
+    A step reads the rows of its minibatch (`make_fit(batch=)`), each fit its own, and scores are
+    read a block of so many rows at a time: the same fit, to rounding, as of the array in memory.
+    What memory is free holds what was read before. The file must lie where every process of the run
+    finds it; `Search.save` needs the model of the array itself.
+
+    Args:
+      model: of (sample, *feature) float32; its first layer is no longer one that `x` meets, so that
+        `standardise` has nothing to fold into: scale what is written to the file by constants.
+      path: of (row, *feature) numbers.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it holds no array of numbers.
+      TypeError: at tracing, of an `x` that is no array of whole numbers.
+    """
+    path = Path(path).resolve()
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.ndim < 1 or not array.size or array.dtype.kind not in "biuf":
+        raise ValueError(f"of_file: {path.name} holds {array.dtype} {array.shape}: it must be "
+                         "numbers (row, *feature)")  # fmt: skip
+    held = _File(str(path), array.shape[1:], len(array), path.stat().st_mtime_ns)
+    return Model(
+        init=Closed(_init, (model, held)),
+        apply=Closed(_apply, (model, held)),
+        readout=model.readout,
+        train=None if model.train is None else Closed(_train, (model, held)),
+    )
+
+
+def _init(model: Model, held: _File, key: Array, x: Array) -> Params:
+    kind = jnp.result_type(float)
+    return model.init(key, jnp.zeros((*_numbers(x).shape, *held.tail), kind))
+
+
+def _apply(model: Model, held: _File, params: Params, x: Array) -> Array:
+    return model.apply(params, _read(held, x))
+
+
+def _train(model: Model, held: _File, params: Params, x: Array, key: Array) -> Array:
+    assert model.train is not None
+    return model.train(params, _read(held, x), key)
+
+
+def _numbers(x: Array) -> Array:
+    leaves = jax.tree.leaves(x)
+    if len(leaves) != 1 or not jnp.issubdtype(leaves[0].dtype, jnp.integer):
+        told = ", ".join(f"{a.dtype} {a.shape}" for a in leaves)
+        raise TypeError(f'of_file: x is {told}: give the numbers of rows by a name, {{"row": '
+                        "numbers}, so that they stay whole")  # fmt: skip
+    return leaves[0].reshape(leaves[0].shape[0])
+
+
+def _read(held: _File, x: Array) -> Array:
+    """(sample, *feature) by a call back to the host."""
+    numbers, kind = _numbers(x), jnp.result_type(float)
+    shape = jax.ShapeDtypeStruct((*numbers.shape, *held.tail), kind)
+    read = functools.partial(_rows, held, np.dtype(kind))
+    return jax.pure_callback(read, shape, numbers, vmap_method="expand_dims")
+
+
+def _rows(held: _File, kind: np.dtype, numbers: Array) -> np.ndarray:
+    asked = np.asarray(numbers)
+    if asked.size and not (asked.min() >= 0 and asked.max() < held.rows):
+        wrong = asked[(asked < 0) | (asked >= held.rows)][0]
+        raise IndexError(f"of_file: row {wrong} of {held.path}, which has {held.rows}")
+    once, back = np.unique(asked, return_inverse=True)  # in the order of the file
+    found = np.asarray(_opened(held)[once], kind)
+    return found[back.reshape(asked.shape)]
+
+
+@functools.lru_cache(8)
+def _opened(held: _File) -> np.ndarray:
+    return np.load(held.path, mmap_mode="r", allow_pickle=False)
