@@ -62,8 +62,8 @@ def export(function: Callable, leaves: Sequence[Any], tails: Any) -> bytes:
     except NotImplementedError as error:  # some operation of the model has no meaning elsewhere
         if "callback" in str(error):
             raise TypeError(
-                "save: the model calls back to Python, as models.of_file does, and no saved program "
-                "can: save fits of the model of the array itself"
+                "save: the model calls back to Python, as models.of_file does, and no saved "
+                "program can: save fits of the model of the array itself"
             ) from error
         made = jax.export.export(jax.jit(function))(leaves, x)
     except TypeError as error:
