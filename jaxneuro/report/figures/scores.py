@@ -100,6 +100,8 @@ def model_scores(
         axes.plot(spread, dots, "o", color=colour, alpha=alpha(len(dots)), **DOT)
         axes.hlines(np.median(dots), place - 0.32, place + 0.32, color=INK, linewidth=2, zorder=3)
     wide = 14 if len(values) <= 7 else 11
+    longest = max((len(word) for model in values for word in model.split()), default=0)
+    wide = max(wide, min(14, longest))  # "acceleration" stays whole
     axes.set_xticks(range(len(values)), [textwrap.fill(model, wide) for model in values])
     axes.set_xlim(-0.6, len(values) - 0.4)
     axes.tick_params(axis="x", length=0)
