@@ -122,3 +122,11 @@ def test_results_are_rewritten_in_place(tmp_path):
     table.write([{**r, "machine": "one, 1 gpu devices, H"} for r in (record, peer)], 1.0, tmp_path)
     assert path.read_text().count("| peer |") == 2
     assert (tmp_path / "ratios-cpu.png").exists() and (tmp_path / "ratios-gpu.png").exists()
+
+
+@pytest.mark.slow
+def test_the_parts_of_a_gradient(capsys):
+    importlib.import_module("benchmarks.region_cnn_parts").main()
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()[2:]]
+    milliseconds = {name.strip(): float(took) for name, took, _ in rows}
+    assert milliseconds["the whole gradient"] > milliseconds["second convolution"] > 0
