@@ -8,6 +8,8 @@ import numpy as np
 
 from jaxneuro.types import Axis
 
+_LEVEL = 1e-5  # of a score: candidates that differ by less are alike
+
 
 class Selection(NamedTuple):
     """The best of some axes for every index of the others.
@@ -19,6 +21,7 @@ class Selection(NamedTuple):
       score: (*rest) the mean score there; NaN where no candidate has one.
       limits: by name, the least and the greatest label that there was to choose; only of axes of
         three labels or more, which are numbers.
+      gain: (*rest) by how much it is better than the worst candidate that has a score.
     """
 
     over: tuple[str, ...]
@@ -26,13 +29,19 @@ class Selection(NamedTuple):
     values: Mapping[str, np.ndarray]
     score: np.ndarray
     limits: Mapping[str, tuple[float, float]]
+    gain: np.ndarray
+
+    @property
+    def made(self) -> np.ndarray:
+        """(*rest) where the candidates' scores differ, by more than rounding: of a unit that is
+        silent while it is fitted they are level, and nothing was chosen."""
+        return self.gain > _LEVEL * np.abs(self.score)
 
     def at_edges(self) -> dict[str, tuple[int, int]]:
-        """By name, how many choices lie at the least and at the greatest label: a grid that
-        reached further might have been chosen from differently."""
-        made = ~np.isnan(self.score)
+        """By name, how many choices that were `made` lie at the least and at the greatest label: a
+        grid that reached further might have been chosen from differently."""
         return {
-            name: tuple(int(((self.values[name] == edge) & made).sum()) for edge in edges)
+            name: tuple(int(((self.values[name] == edge) & self.made).sum()) for edge in edges)
             for name, edges in self.limits.items()
         }  # pyright: ignore[reportReturnType]
 
@@ -73,8 +82,10 @@ def best(
         for a, n in enumerate(over)
         if len(labels[a]) > 2 and all(isinstance(v, int | float) for v in labels[a])
     }
+    worst = np.where(np.isinf(means), np.inf, means).min(axis=-1)
+    gain = np.where(np.isinf(found), np.nan, found - np.where(np.isinf(worst), 0, worst))
     found = np.where(np.isinf(found), np.nan, sign * found)
-    return Selection(over, index, chosen, found, limits)
+    return Selection(over, index, chosen, found, limits, gain)
 
 
 def over_repeats(scores: np.ndarray) -> np.ndarray:

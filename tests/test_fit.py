@@ -414,6 +414,9 @@ def test_features_are_divided_by_a_power_of_their_deviation(power: float) -> Non
                                    scaled * y[:25].std() + y[:25].mean(), rtol=1e-6)  # fmt: skip
         other = run(fits[0], inputs._replace(x=inputs.x * 1e3))  # units are no matter
         assert float(other.loss) == pytest.approx(float(found.loss), rel=1e-9)
+    with pytest.raises(TypeError, match=r"standardise is 0.5: pass True, False or the name of"):
+        make_fit(models.linear(), losses.half_squared_error, optimizers.lbfgs(),
+                 standardise=0.5)  # fmt: skip  # pyright: ignore
     with pytest.raises(
         KeyError, match=r"standardise: hyper-parameter 'power' is not in .*\['l2'\]"
     ):

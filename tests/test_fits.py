@@ -156,6 +156,9 @@ def test_choices_at_the_edges_are_counted():
     found = searched(scores).select(["l2"])
     assert found.limits == {"l2": (0.1, 10.0)}
     assert found.at_edges() == {"l2": (1, 2)}  # what has no score chose nothing
+    np.testing.assert_allclose(found.gain, [0.9, 0.2, 0.9, 1, NAN])
+    level = searched([[[0.7, 0.7, 0.7 + 1e-7]], [[0.1, 0.2, 0.3]], [[0, 0, 0]]]).select(["l2"])
+    assert level.at_edges() == {"l2": (0, 1)}  # nor what is level: silent units
     assert searched(np.zeros((1, 1, 2)), (1.0, 2.0)).select(["l2"]).at_edges() == {}
     named = make([axis("model", 3, ("a", "b", "c"))], {"r2": [0, 1, 2]})
     assert named.select(["model"]).at_edges() == {}

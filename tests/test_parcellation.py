@@ -122,6 +122,18 @@ def test_areas_of_a_subject_left_out_are_found(found):
     np.testing.assert_allclose(made.individual.probabilities.sum(axis=-1), 1, atol=1e-5)
 
 
+def test_the_page_says_how_well_and_what_for_what(found, tmp_path):
+    *_, made = found
+    path = made.report(tmp_path / "page")
+    summary = json.loads(path.with_name("summary.json").read_text())
+    assert summary["score"] == pytest.approx(made.accuracy.mean())
+    assert summary["baseline"] == pytest.approx(0.2)
+    page = path.read_text()
+    wrong = int((made.individual.labels != made.labels).sum())
+    assert f"Most often confused, of {wrong} places" in page and "alt=" in page
+    assert path.with_name("areas.png").exists() and path.with_name("subjects.png").exists()
+
+
 def test_probabilities_mean_what_they_say(found):
     _, labels, made = found
     p, right = made.individual.probability, made.individual.labels == labels

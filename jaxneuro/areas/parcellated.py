@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,6 +86,20 @@ class Parcellation:
                 [choice[name] for choice in self.chosen[:-1]]
             )
         return rows
+
+    def report(self, folder: str | os.PathLike[str], title: str | None = None) -> Path:
+        """Writes `report.html`: accuracy in each subject and area, what is taken for what, and what
+        was chosen.
+
+        Returns:
+          the path of the page.
+
+        Raises:
+          ImportError: the extra `report` is not installed.
+        """
+        from jaxneuro.areas.parcellated_page import write_page
+
+        return write_page(self, Path(folder), title)
 
     def predict(self, x: ArrayLike) -> Labelled:
         """Areas of a subject that was not fitted.

@@ -34,9 +34,8 @@ def linear_decoder(outputs: int, *, standardise: Literal[True] | str = True) -> 
     eq. 4.3) by L-BFGS; strength "l2" on the weights of standardised features and outputs, for each
     output as if it were the only one. Its exact twin is `exact_linear`.
 
-    `standardise` may name a hyper-parameter, as in `make_fit`: spike counts whose units differ in
-    rate are often decoded better at 0.5 than at 1, at which a nearly silent unit counts as much as
-    any other."""
+    `standardise` may name a hyper-parameter, as in `make_fit`, to be chosen among 0.5 and 1.0: at 1
+    a nearly silent unit counts as much as any other, and the penalty holds its weights no more."""
     return make_fit(
         models.linear(outputs),
         losses.half_squared_error,

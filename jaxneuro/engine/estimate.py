@@ -24,6 +24,7 @@ _STORED = frozenset({
     "dot_general", "conv_general_dilated", "sort", "gather", "scatter", "scatter-add", "cumsum",
     "cummax", "cummin", "dynamic_slice", "dynamic_update_slice", "concatenate", "random_bits",
     "threefry2x32", "eigh", "cholesky", "lu", "qr", "triangular_solve", "custom_vmap_call",
+    "pure_callback",
 })  # fmt: skip
 _INLINED = frozenset({
     "jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat",

@@ -76,6 +76,11 @@ def make_recipe(
     penalties = (penalty,) if isinstance(penalty, Penalty) else penalty
     if not isinstance(penalties, Sequence) or not all(isinstance(p, Penalty) for p in penalties):
         raise TypeError(f"penalty is {penalty!r}: pass one or several of jaxneuro.penalties")
+    if not isinstance(standardise, bool | str):
+        raise TypeError(
+            f"standardise is {standardise!r}: pass True, False or the name of a hyper-parameter, "
+            'such as "power" of axes.grid(power=[0.5, 1.0])'
+        )
     if not isinstance(stop, Stop):
         raise TypeError(f"stop is {stop!r}: pass jaxneuro.Stop(...)")
     if stop.max_steps < 1:

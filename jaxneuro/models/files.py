@@ -29,8 +29,9 @@ def of_file(model: Model, path: str | os.PathLike) -> Model:
 
     A step reads the rows of its minibatch (`make_fit(batch=)`), each fit its own, and scores are
     read a block of so many rows at a time: the same fit, to rounding, as of the array in memory.
-    What memory is free holds what was read before. The file must lie where every process of the run
-    finds it; `Search.save` needs the model of the array itself.
+    Without `batch` each fit would read all rows in every step. The system keeps in free memory what
+    it has read. The file must lie where every process of the run finds it; `Search.save` needs the
+    model of the array itself.
 
     Args:
       model: of (sample, *feature) float32; its first layer is no longer one that `x` meets, so that

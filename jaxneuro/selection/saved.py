@@ -210,7 +210,8 @@ def _given_tree(facts: Any, where: str, arrays: Arrays) -> Any:
 
 
 def _keep_selection(selection: Selection, arrays: Arrays) -> dict:
-    arrays |= {"selection/chosen": selection.chosen, "selection/score": selection.score}
+    for name in ("chosen", "score", "gain"):
+        arrays[f"selection/{name}"] = getattr(selection, name)
     arrays |= {f"selection/values/{name}": v for name, v in selection.values.items()}
     limits = {name: list(pair) for name, pair in selection.limits.items()}
     return {"over": list(selection.over), "limits": limits}
@@ -220,4 +221,7 @@ def _given_selection(facts: dict, arrays: Arrays) -> Selection:
     over = tuple(facts["over"])
     values = {name: arrays[f"selection/values/{name}"] for name in over}
     limits = {name: tuple(pair) for name, pair in facts["limits"].items()}
-    return Selection(over, arrays["selection/chosen"], values, arrays["selection/score"], limits)
+    chosen, score = arrays["selection/chosen"], arrays["selection/score"]
+    gain = arrays.get("selection/gain")  # files of 0.10 have none
+    gain = np.where(np.isnan(score), np.nan, np.inf) if gain is None else gain
+    return Selection(over, chosen, values, score, limits, gain)

@@ -179,7 +179,7 @@ def edges(selection: Selection) -> str:
     """How many choices lie at an edge of their grid, in words; empty if none does. A least of 0 is
     no edge: there is no weaker strength, and no shorter lag."""
     told = []
-    total = int((~np.isnan(selection.score)).sum())
+    total = int(selection.made.sum())
     for name, counts in selection.at_edges().items():
         sides = zip(("least", "greatest"), counts, selection.limits[name], strict=True)
         parts = [

@@ -1,0 +1,75 @@
+"""The page of areas of people: how well each is told, and what is taken for what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxneuro import report
+from jaxneuro.report import Figure, Table, figures
+
+if TYPE_CHECKING:
+    from jaxneuro.areas.parcellated import Parcellation
+
+_CONFUSED = 10  # pairs of areas in the table
+_NOTE = (
+    "No subject's labels taught the fit that told them, or chose its candidate, shrinkage, "
+    "smoothing and temperature. With an atlas of the same areas in everybody, an accuracy is as much "
+    "about registration as about brains."
+)
+
+
+def write_page(found: Parcellation, folder: Path, title: str | None) -> Path:
+    """See `Parcellation.report`."""
+    subjects, units = found.labels.shape
+    truth, told = found.labels, found.individual.labels
+    by_area = np.array([(told[truth == area] == area).mean() for area in found.classes])
+    largest = max(float((truth == area).mean()) for area in found.classes)
+    unsure = int(found.individual.unsure.sum())
+    report.write(
+        folder,
+        title=title or "Areas of people",
+        lead=f"Areas of {units} places in each of {subjects} subjects, told by what the others' "
+        f"labels taught: {len(found.classes)} areas.",
+        summary={
+            "job": "parcellate",
+            "data": f"{subjects} subjects × {units} places",
+            "model": str(found.chosen[-1]["candidate"]),
+            "fits": subjects,
+            "compile_seconds": None,
+            "run_seconds": None,
+            "score": float(found.accuracy.mean()),
+            "score_name": "accuracy in subjects left out",
+            "baseline": largest,
+            "statuses": {"sure": truth.size - unsure, "unsure": unsure},
+        },
+        fits=found.table(),
+        tables=[_confused(truth, told)],
+        figures=[
+            Figure(
+                "subjects",
+                "Accuracy in each subject; the line is the largest area's share.",
+                figures.scores(found.accuracy, range(subjects), "accuracy", largest),
+            ),
+            Figure(
+                "areas",
+                "Share of each area's places that are told as it.",
+                figures.scores(by_area, list(found.classes), "share told"),
+            ),
+        ],
+        notes=[_NOTE],
+        provenance=report.versions(),
+    )
+    return folder / "report.html"
+
+
+def _confused(truth: np.ndarray, told: np.ndarray) -> Table:
+    wrong = truth != told
+    pairs = np.stack([truth[wrong], told[wrong]], axis=1).astype(str)
+    known, counts = np.unique(pairs, axis=0, return_counts=True)
+    worst = np.argsort(-counts, kind="stable")[:_CONFUSED]
+    rows = [(known[i, 0], known[i, 1], int(counts[i])) for i in worst]
+    title = f"Most often confused, of {int(wrong.sum()):,} places of all subjects"
+    return Table(title, ("area", "taken for", "places"), rows)
