@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _CONFUSED = 10  # pairs of areas in the table
 _NOTE = (
     "No subject's labels taught the fit that told them, or chose its candidate, shrinkage, "
-    "smoothing and temperature. With an atlas of the same areas in everybody, an accuracy is as much "
-    "about registration as about brains."
+    "smoothing and temperature. With an atlas of the same areas in everybody, an accuracy is as "
+    "much about registration as about brains."
 )
 
 
