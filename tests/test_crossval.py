@@ -168,8 +168,9 @@ def test_a_choice_at_the_edge_of_the_grid_is_told():
     x, y = recording()
     told = (r"search: of 12 choices of l2, \d+ lie at the least \(0.001\) and "
             r"\d+ lie at the greatest \(10\): a grid that reaches further")  # fmt: skip
-    with pytest.warns(EdgeOfGrid, match=told):
+    with pytest.warns(EdgeOfGrid, match=told) as warned:
         found = run(x, y)
+    assert warned[0].filename == __file__  # the line that called search
     chosen = found.selection.values["l2"]
     counts = int((chosen == STRENGTHS[0]).sum()), int((chosen == STRENGTHS[-1]).sum())
     assert found.selection.at_edges() == {"l2": counts}

@@ -66,6 +66,8 @@ def test_whole_numbers_become_real(tmp_path):
     model = models.of_file(models.linear(), tmp_path / "x.npy")
     params = {"readout": {"kernel": np.ones((2, 1), np.float32), "bias": np.zeros(1, np.float32)}}
     assert model.apply(params, {"row": np.array([5, 0])}).tolist() == [21, 1]
+    halved = models.of_file(models.linear(), tmp_path / "x.npy", unit=2)
+    assert halved.apply(params, {"row": np.array([5, 0])}).tolist() == [10.5, 0.5]
 
 
 def test_what_cannot_be_saved_says_so(path, tmp_path):
@@ -88,6 +90,8 @@ def test_says_what_is_wrong(path, tmp_path):
         ValueError, match=r"of_file: words.npy holds <U1 \(1,\): it must be numbers"
     ):
         models.of_file(models.linear(), tmp_path / "words.npy")
+    with pytest.raises(ValueError, match=r"of_file: unit is 0, must be positive"):
+        models.of_file(models.linear(), path, unit=0)
     model = models.of_file(models.linear(), path)
     with pytest.raises(TypeError, match=r'of_file: x is float32 \(1, 1\): give .* \{"row": numb'):
         fits(model, np.arange(90)[:, None])

@@ -77,6 +77,7 @@ MAKERS: dict[str, dict[str, Callable[[], Any]]] = {
         "": lambda: models.of_file(models.linear(), ROWS),
         "model": lambda: models.of_file(models.linear(2), ROWS),
         "path": lambda: models.of_file(models.linear(), ROWS.with_name("others.npy")),
+        "unit": lambda: models.of_file(models.linear(), ROWS, 2),
     },
     "of_patches": {
         "": lambda: models.of_patches(models.cnn(2), np.ones((1, 5, 5, 2)), 3),

@@ -21,9 +21,10 @@ class _File(NamedTuple):
     tail: tuple[int, ...]
     rows: int
     changed: int
+    unit: float
 
 
-def of_file(model: Model, path: str | os.PathLike) -> Model:
+def of_file(model: Model, path: str | os.PathLike, unit: float = 1.0) -> Model:
     """`model` of the rows of a `.npy` file that is larger than memory, for an `x` that says which
     row is each sample: `make_inputs({"row": np.arange(len(y))}, y)`.
 
@@ -35,12 +36,13 @@ def of_file(model: Model, path: str | os.PathLike) -> Model:
 
     Args:
       model: of (sample, *feature) float32; its first layer is no longer one that `x` meets, so that
-        `standardise` has nothing to fold into: scale what is written to the file by constants.
+        `standardise` has nothing to fold into.
       path: of (row, *feature) numbers.
+      unit: what they are divided by, such as 255 of pixels.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: it holds no array of numbers.
+      ValueError: it holds no array of numbers, or the unit is not positive.
       TypeError: at tracing, of an `x` that is no array of whole numbers.
     """
     path = Path(path).resolve()
@@ -48,7 +50,10 @@ def of_file(model: Model, path: str | os.PathLike) -> Model:
     if array.ndim < 1 or not array.size or array.dtype.kind not in "biuf":
         raise ValueError(f"of_file: {path.name} holds {array.dtype} {array.shape}: it must be "
                          "numbers (row, *feature)")  # fmt: skip
-    held = _File(str(path), array.shape[1:], len(array), path.stat().st_mtime_ns)
+    if not 0 < unit < np.inf:
+        raise ValueError(f"of_file: unit is {unit!r}, must be positive")
+    changed = path.stat().st_mtime_ns
+    held = _File(str(path), array.shape[1:], len(array), changed, float(unit))
     return Model(
         init=Closed(_init, (model, held)),
         apply=Closed(_apply, (model, held)),
@@ -94,7 +99,7 @@ def _rows(held: _File, kind: np.dtype, numbers: Array) -> np.ndarray:
         wrong = asked[(asked < 0) | (asked >= held.rows)][0]
         raise IndexError(f"of_file: row {wrong} of {held.path}, which has {held.rows}")
     once, back = np.unique(asked, return_inverse=True)  # in the order of the file
-    found = np.asarray(_opened(held)[once], kind)
+    found = np.asarray(_opened(held)[once], kind) / kind.type(held.unit)
     return found[back.reshape(asked.shape)]
 
 

@@ -205,5 +205,5 @@ def _tell_edges(selection: Selection) -> None:
         warnings.warn(
             f"search: {told}: a grid that reaches further may do better",
             EdgeOfGrid,
-            stacklevel=3,
+            stacklevel=4,  # who called `search`
         )
