@@ -59,13 +59,13 @@ def fit_targets(
     Raises:
       ValueError: bad input, named with its field, before the work starts.
     """
-    lying = _lying("fit_targets", x, y, weight, held_out, validation, hyper, key)
+    stored = _stored("fit_targets", x, y, weight, held_out, validation, hyper, key)
     axes = flatten_axes(axes)
     _refuse_outer("fit_targets", axes)
-    targets = targets_axis(y.shape[1])
+    targets = stored.targets
     sizes = [axis.size for axis in (targets, *axes)]
     rows = np.indices(sizes, np.int32).reshape(len(sizes), -1).T
-    found = lying.run(fit, lying.inputs, [targets, *axes], rows=rows, **options)
+    found = stored.run(fit, stored.inputs, [targets, *axes], rows=rows, **options)
     return found.shaped([targets, *axes]) if len(found) == len(rows) else found
 
 
@@ -101,12 +101,12 @@ def search_targets(
     """
     if refused := sorted({"condensed", "halving"} & set(options)):
         raise ValueError(f"search_targets: {refused[0]} does not go with blocks of targets")
-    lying = _lying("search_targets", x, y, weight, None, None, hyper, key)
+    stored = _stored("search_targets", x, y, weight, None, None, hyper, key)
     axes = flatten_axes(axes)
     _refuse_outer("search_targets", axes)
-    every = [targets_axis(y.shape[1]), *axes]
-    found = search_by(lying.run, fit, lying.inputs, every, splits, grid, **options)
-    return replace(found, inputs=lying.inputs._replace(y=lying.block.y))
+    every = [stored.targets, *axes]
+    found = search_by(stored.run, fit, stored.inputs, every, splits, grid, **options)
+    return replace(found, inputs=stored.inputs._replace(y=stored.block.y))
 
 
 def _refuse_outer(name: str, axes: Sequence[Axis]) -> None:
@@ -114,7 +114,7 @@ def _refuse_outer(name: str, axes: Sequence[Axis]) -> None:
         raise ValueError(f"{name}: the blocks of targets are its only outer axis")
 
 
-def _lying(name: str, x, y, weight, held_out, validation, hyper, key) -> "_Lying":
+def _stored(name: str, x, y, weight, held_out, validation, hyper, key) -> "_Stored":
     y = blocks.cut(y)
     if len(y.shape) != 2 or 0 in y.shape or y.dtype.kind not in "biuf":
         raise ValueError(f"{name}: y {y.shape} of {y.dtype} must be numbers (sample, target)")
@@ -124,14 +124,18 @@ def _lying(name: str, x, y, weight, held_out, validation, hyper, key) -> "_Lying
     inputs = make_inputs(
         x, checked, weight=weight, held_out=held_out, validation=validation, hyper=hyper, key=key
     )._replace(y=first, y_origin=None)
-    return _Lying(block, inputs)
+    return _Stored(block, inputs)
 
 
-class _Lying(NamedTuple):
+class _Stored(NamedTuple):
     """Targets on a disk, and the inputs of their first block."""
 
     block: "_Block"
     inputs: Inputs
+
+    @property
+    def targets(self) -> Axis:
+        return targets_axis(self.block.y.shape[1])
 
     def run(
         self, fit: Fit, inputs: Inputs, axes: Sequence[Axis], *, rows: np.ndarray, **options: Any

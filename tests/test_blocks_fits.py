@@ -154,6 +154,8 @@ def test_a_bad_target_hurts_no_search(counts, tmp_path) -> None:
     np.testing.assert_array_equal(kernel, other)
     again = search_targets(FIT, x, spoiled, NESTED, GRID, lanes=64, out=tmp_path)
     np.testing.assert_array_equal(again.fits.loss, found.fits.loss)
+    listed = search_targets(FIT, x, y[:, :3].tolist(), NESTED, GRID[:0])
+    assert listed.fits.shape == (3, 2)
 
 
 def test_a_search_says_what_it_does_not_do(counts) -> None:
