@@ -154,7 +154,7 @@ def test_a_bad_target_hurts_no_search(counts, tmp_path) -> None:
     np.testing.assert_array_equal(kernel, other)
     again = search_targets(FIT, x, spoiled, NESTED, GRID, lanes=64, out=tmp_path)
     np.testing.assert_array_equal(again.fits.loss, found.fits.loss)
-    listed = search_targets(FIT, x, y[:, :3].tolist(), NESTED, GRID[:0])
+    listed = search_targets(FIT, x, y[:, :3].tolist(), NESTED, hyper={"l2": 0.1})
     assert listed.fits.shape == (3, 2)
 
 
