@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxneuro.types import Array, Closed, Model, Params
+from jaxneuro.models.seen import seen_by
+from jaxneuro.types import Array, Closed, Model
 
 
 class _File(NamedTuple):
@@ -54,26 +55,7 @@ def of_file(model: Model, path: str | os.PathLike, unit: float = 1.0) -> Model:
         raise ValueError(f"of_file: unit is {unit!r}, must be positive")
     changed = path.stat().st_mtime_ns
     held = _File(str(path), array.shape[1:], len(array), changed, float(unit))
-    return Model(
-        init=Closed(_init, (model, held)),
-        apply=Closed(_apply, (model, held)),
-        readout=model.readout,
-        train=None if model.train is None else Closed(_train, (model, held)),
-    )
-
-
-def _init(model: Model, held: _File, key: Array, x: Array) -> Params:
-    kind = jnp.result_type(float)
-    return model.init(key, jnp.zeros((*_numbers(x).shape, *held.tail), kind))
-
-
-def _apply(model: Model, held: _File, params: Params, x: Array) -> Array:
-    return model.apply(params, _read(held, x))
-
-
-def _train(model: Model, held: _File, params: Params, x: Array, key: Array) -> Array:
-    assert model.train is not None
-    return model.train(params, _read(held, x), key)
+    return seen_by(model, Closed(_read, (held,)))
 
 
 def _numbers(x: Array) -> Array:

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxneuro.types import Array, Closed, Model, Params
+from jaxneuro.models.seen import seen_by
+from jaxneuro.types import Array, Closed, Model
 
 
 class _Images:
@@ -50,25 +51,7 @@ def of_patches(model: Model, images: ArrayLike, size: int) -> Model:
         raise ValueError(f"of_patches: size is {size!r}, must be odd and positive")
     margin = [(0, 0), (size // 2, size // 2), (size // 2, size // 2), (0, 0)]
     held = _Images(np.pad(np.nan_to_num(given).astype(np.float32), margin), size)
-    return Model(
-        init=Closed(_init, (model, held)),
-        apply=Closed(_apply, (model, held)),
-        readout=model.readout,
-        train=None if model.train is None else Closed(_train, (model, held)),
-    )
-
-
-def _init(model: Model, held: _Images, key: Array, x: Array) -> Params:
-    return model.init(key, _cut(held, x))
-
-
-def _apply(model: Model, held: _Images, params: Params, x: Array) -> Array:
-    return model.apply(params, _cut(held, x))
-
-
-def _train(model: Model, held: _Images, params: Params, x: Array, key: Array) -> Array:
-    assert model.train is not None
-    return model.train(params, _cut(held, x), key)
+    return seen_by(model, Closed(_cut, (held,)))
 
 
 def _cut(held: _Images, x: Array) -> Array:
