@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxneuro import report
+from jaxneuro.metrics.classes import confusion_matrix
 from jaxneuro.report import Figure, Table, figures
 
 if TYPE_CHECKING:
@@ -24,9 +25,12 @@ _NOTE = (
 def write_page(found: Parcellation, folder: Path, title: str | None) -> Path:
     """See `Parcellation.report`."""
     subjects, units = found.labels.shape
-    truth, told = found.labels, found.individual.labels
-    by_area = np.array([(told[truth == area] == area).mean() for area in found.classes])
-    largest = max(float((truth == area).mean()) for area in found.classes)
+    places = found.labels.size
+    codes = np.searchsorted(found.classes, found.labels).ravel()
+    told = found.individual.probabilities.reshape(places, -1)
+    counts = np.asarray(confusion_matrix(codes, told), np.int64)
+    of_area = counts.sum(axis=1)
+    largest = float(of_area.max() / places)
     unsure = int(found.individual.unsure.sum())
     report.write(
         folder,
@@ -43,10 +47,10 @@ def write_page(found: Parcellation, folder: Path, title: str | None) -> Path:
             "score": float(found.accuracy.mean()),
             "score_name": "accuracy in subjects left out",
             "baseline": largest,
-            "statuses": {"sure": truth.size - unsure, "unsure": unsure},
+            "statuses": {"sure": places - unsure, "unsure": unsure},
         },
         fits=found.table(),
-        tables=[_confused(truth, told)],
+        tables=[_confused(counts, found.classes)],
         figures=[
             Figure(
                 "subjects",
@@ -56,7 +60,7 @@ def write_page(found: Parcellation, folder: Path, title: str | None) -> Path:
             Figure(
                 "areas",
                 "Share of each area's places that are told as it.",
-                figures.scores(by_area, list(found.classes), "share told"),
+                figures.scores(counts.diagonal() / of_area, list(found.classes), "share told"),
             ),
         ],
         notes=[_NOTE],
@@ -65,11 +69,10 @@ def write_page(found: Parcellation, folder: Path, title: str | None) -> Path:
     return folder / "report.html"
 
 
-def _confused(truth: np.ndarray, told: np.ndarray) -> Table:
-    wrong = truth != told
-    pairs = np.stack([truth[wrong], told[wrong]], axis=1).astype(str)
-    known, counts = np.unique(pairs, axis=0, return_counts=True)
-    worst = np.argsort(-counts, kind="stable")[:_CONFUSED]
-    rows = [(known[i, 0], known[i, 1], int(counts[i])) for i in worst]
+def _confused(counts: np.ndarray, classes: np.ndarray) -> Table:
+    wrong = counts - np.diag(counts.diagonal())
+    worst = np.argsort(-wrong, axis=None, kind="stable")[:_CONFUSED]
+    pairs = zip(*np.unravel_index(worst, wrong.shape), strict=True)
+    rows = [(str(classes[i]), str(classes[j]), int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
     title = f"Most often confused, of {int(wrong.sum()):,} places of all subjects"
     return Table(title, ("area", "taken for", "places"), rows)
