@@ -10,7 +10,7 @@ import numpy as np
 from jaxneuro import blocks, origin
 from jaxneuro.axes import targets as targets_axis
 from jaxneuro.engine import fit_many
-from jaxneuro.engine.rows import flatten_axes
+from jaxneuro.engine.rows import flatten_axes, rows_of
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_inputs
@@ -62,11 +62,10 @@ def fit_targets(
     stored = _stored("fit_targets", x, y, weight, held_out, validation, hyper, key)
     axes = flatten_axes(axes)
     _refuse_outer("fit_targets", axes)
-    targets = stored.targets
-    sizes = [axis.size for axis in (targets, *axes)]
-    rows = np.indices(sizes, np.int32).reshape(len(sizes), -1).T
-    found = stored.run(fit, stored.inputs, [targets, *axes], rows=rows, **options)
-    return found.shaped([targets, *axes]) if len(found) == len(rows) else found
+    every = [stored.targets, *axes]
+    rows = rows_of(every, None)
+    found = stored.run(fit, stored.inputs, every, rows=rows, **options)
+    return found.shaped(every) if len(found) == len(rows) else found
 
 
 def search_targets(
@@ -141,15 +140,14 @@ class _Stored(NamedTuple):
         self, fit: Fit, inputs: Inputs, axes: Sequence[Axis], *, rows: np.ndarray, **options: Any
     ) -> Fits:
         """`fit_many` of rows whose first index is a target."""
-        count, width = self.block.y.shape[1], self.block.width
+        block, width = self.block, self.block.width
         which = rows[:, 0] // width
-        place = rows[:, 0] - np.minimum(which * width, count - width)
-        every = [Axis("block", -(-count // width), self.block, outer=True), targets_axis(width)]
-        cut = np.c_[which, place, rows[:, 1:]]
+        count = -(-block.y.shape[1] // width)
+        every = [Axis("block", count, block, outer=True), targets_axis(width)]
+        cut = np.c_[which, rows[:, 0] - block.first(which), rows[:, 1:]]
         found = fit_many(fit, inputs, [*every, *axes[1:]], rows=cut, **options)
         if len(found) != len(rows):  # of several processes, this one's
-            first_of = np.minimum(found.rows[:, 0] * width, count - width)
-            rows = np.c_[first_of + found.rows[:, 1], found.rows[:, 2:]]
+            rows = np.c_[block.first(found.rows[:, 0]) + found.rows[:, 1], found.rows[:, 2:]]
         return replace(found, rows=rows, row_axes=tuple(axes))
 
 
@@ -162,8 +160,12 @@ class _Block(NamedTuple):
     def __call__(self, inputs: Inputs, index: int) -> Inputs:
         return inputs._replace(y=self.at(index))
 
+    def first(self, index: Any) -> Any:
+        """The target with which a block begins, or those of several."""
+        return np.minimum(index * self.width, self.y.shape[1] - self.width)
+
     def at(self, index: int) -> np.ndarray:
-        first = min(index * self.width, self.y.shape[1] - self.width)
+        first = int(self.first(index))
         values = blocks.read(self.y, slice(first, first + self.width))
         if np.can_cast(values.dtype, np.int32):
             return values.astype(np.float32 if values.dtype == bool else np.int32)
