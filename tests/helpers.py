@@ -121,11 +121,12 @@ def python(code: str, *arguments, check: bool = True, **environment: str):
     """Runs `code` in a new process that can import jaxneuro and these helpers."""
     tests = Path(__file__).parent
     path = os.pathsep.join([str(tests.parent), str(tests), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": path, "JAX_PLATFORMS": "cpu", **environment},
-        check=check,
         capture_output=True,
         text=True,
         timeout=300,
     )
+    assert run.returncode == 0 or not check, f"status {run.returncode}: {run.stderr[-3000:]}"
+    return run
