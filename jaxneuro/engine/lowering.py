@@ -57,10 +57,10 @@ def advance(lane: Lane, given: Shapes) -> Any:
 
 
 def finish(lane: Lane, given: Shapes) -> Any:
-    """Lowered."""
+    """Traced."""
     whole, split = PartitionSpec(), PartitionSpec("lane")
     mapped = compat.per_device(partial(stages.finish, lane), given.mesh, (whole, split), split)
-    return jax.jit(mapped).lower(given.shared[0], given.lanes)
+    return jax.jit(mapped).trace(given.shared[0], given.lanes)
 
 
 def start(lane: Lane, given: Shapes) -> tuple[Any, bool]:

@@ -132,19 +132,19 @@ def _build(fit, inputs, selects, width, lanes, devices, only=None) -> Engine:
         built, in_turn = {}, False
         if only != "start":
             traced = lowering.advance(lane, given)
-            steps = "run" if is_special(traced.jaxpr.jaxpr) else "once"
             lowered = traced.lower()
             lowering.refuse_lapack(lowered, devices)
-            built["advance"] = compiled(lowered, "weigh" if only else steps)
+            built["advance"] = compiled(lowered, "weigh" if only else _effort(traced))
         if only != "advance":
             lowered, in_turn = lowering.start(lane, given)
             if not in_turn:
                 lowering.refuse_lapack(lowered, devices)
             built["start"] = compiled(lowered, "weigh" if only else "once")
         if only is None:
-            lowered = lowering.finish(lane, given)
+            traced = lowering.finish(lane, given)
+            lowered = traced.lower()
             lowering.refuse_lapack(lowered, devices)
-            built["finish"] = compiled(lowered, "once")
+            built["finish"] = compiled(lowered, _effort(traced))
     built = {name: program.result() for name, program in built.items()}
 
     def blank() -> Lanes:
@@ -167,6 +167,10 @@ def _build(fit, inputs, selects, width, lanes, devices, only=None) -> Engine:
         compile_seconds=time.perf_counter() - begun,
         temporary_bytes=max(map(_scratch, built.values())),
     )
+
+
+def _effort(traced: Any) -> str:
+    return "run" if is_special(traced.jaxpr.jaxpr) else "once"
 
 
 def _compile(program: Any, platform: str, effort: str) -> Any:
