@@ -18,7 +18,6 @@ def run(quick: bool) -> list[dict[str, Any]]:
     distributed = find("distributed")
     if distributed is None:
         return []
-    os.environ["JAX_NUM_CPU_DEVICES"] = "1"  # of a worker
     records: list[dict[str, Any]] = []
     first = ""
     for count in (1, 2):
@@ -44,7 +43,11 @@ def _by_workers(distributed: Any, count: int, quick: bool) -> tuple[jn.Fits, flo
     """The fits, and the median of their seconds."""
     with (
         distributed.LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            env={"JAX_NUM_CPU_DEVICES": "1"},  # of a worker
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

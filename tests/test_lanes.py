@@ -21,6 +21,7 @@ from helpers import (
 )
 
 from jaxneuro import Axis, Status, Stop, axes, fit_many, losses, make_fit, models, penalties
+from jaxneuro.engine import stages
 from jaxneuro.engine.lane import select_row, selects_of
 from jaxneuro.engine.lanes import flatten_axes
 from jaxneuro.engine.pace import Pace
@@ -171,7 +172,7 @@ def test_outer_axes_are_finished_group_by_group(monkeypatch):
 def test_results_are_fetched_only_where_there_are_some(monkeypatch):
     """Slow fits among others that ended long ago, and nothing waits: a fetch would be for none."""
     fetched, add = [], Results.add
-    monkeypatch.setattr(Pace, "refill_pays", True)
+    monkeypatch.setattr(Pace, "patience", 0)
 
     def counting(self, fits, found):
         fetched.append(len(fits))
@@ -239,3 +240,34 @@ def test_more_lanes_than_memory_is_an_error_beforehand(monkeypatch):
     monkeypatch.setattr("jaxneuro.engine.lanes.available_bytes", lambda device: 1000)
     with pytest.raises(MemoryError, match=r"4 lanes need .* GB.*fewer lanes"):
         fit_many(POISSON, problem(), targets_and_grid(), lanes=LANES)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_ended_changes_places_with_what_waits(seed):
+    """The first free lane with the first slot that waits, the second with the second, ..."""
+    rng = np.random.default_rng(seed)
+    runs, waits = rng.random((2, 9)) < 0.5
+    numbers = np.arange(18, dtype=np.int32).reshape(2, 9)
+    held = [stages.Held((10.0 * row,), {"state": np.stack([row, -row], 1)}) for row in numbers]
+    board = stages.Board(numbers[0], numbers[1], runs, waits, np.zeros(9, np.int32))
+    lanes, queue, after = jax.device_get(jax.jit(stages.exchange)(*held, board))
+
+    pairs = list(zip(np.flatnonzero(~runs), np.flatnonzero(waits), strict=False))
+    expected, left = numbers.copy(), waits.copy()
+    for lane, slot in pairs:
+        expected[0, lane], expected[1, slot] = numbers[1, slot], numbers[0, lane]
+        left[slot] = False
+    np.testing.assert_array_equal([after.lanes, after.slots], expected)
+    np.testing.assert_array_equal(after.waits, left)
+    for found, row in zip((lanes, queue), expected, strict=True):
+        np.testing.assert_array_equal(found.own[0], 10 * row)
+        np.testing.assert_array_equal(found.state["state"], np.stack([row, -row], 1))
+
+
+def test_lanes_are_seldom_idle_where_fits_end_at_all_times():
+    rates = np.geomspace(0.02, 0.3, 40).tolist()
+    inputs = problem()._replace(hyper={"strength": 0.1})
+    every = [axes.targets(TARGETS), axes.grid(learning_rate=rates)]
+    fits = fit_many(DESCENT, inputs, every, lanes=8, devices=jax.devices()[:1])
+    assert fits.steps.max() > 5 * fits.steps.min()
+    assert fits.useful > 0.85

@@ -53,17 +53,18 @@ def stages_of(fit: Fit, inputs: Any, every: list) -> dict[str, Any]:
     def lanes(shape: Any) -> Any:
         return jax.ShapeDtypeStruct((LANES, *shape.shape), shape.dtype)
 
-    flags = jax.ShapeDtypeStruct((LANES,), bool)
-    old = stages.Lanes(*jax.tree.map(lanes, (lane.own, lane.state)), active=flags)  # type: ignore
-    rows, steps = lanes(row), jax.ShapeDtypeStruct((), jnp.int32)
+    count = jax.ShapeDtypeStruct((), jnp.int32)
+    flags, numbers = jax.ShapeDtypeStruct((LANES,), bool), lanes(count)
+    held = stages.Held(*jax.tree.map(lanes, (lane.own, lane.state)))
+    board = stages.Board(numbers, numbers, flags, flags, numbers)  # type: ignore
     given = {
-        "start": (stages.start, shared, selects, rows, flags, flags, old),
-        "advance": (stages.advance, shared, old, steps),
-        "finish": (stages.finish, shared, old),
+        "start": (partial(stages.start, lane), shared, selects, lanes(row), flags, held),
+        "exchange": (stages.exchange, held, held, board),
+        "advance": (partial(stages.advance, lane), shared, held, board, count, count),
+        "finish": (partial(stages.finish, lane), shared, held),
     }
     return {
-        name: jax.jit(partial(function, lane)).trace(*arguments)
-        for name, (function, *arguments) in given.items()
+        name: jax.jit(function).trace(*arguments) for name, (function, *arguments) in given.items()
     }
 
 

@@ -14,7 +14,6 @@ from jax.extend.core import Literal
 
 from jaxneuro.collector import postponed
 from jaxneuro.engine.lane import program_key, trace_step
-from jaxneuro.engine.programs import Weight
 from jaxneuro.engine.recent import Recent
 from jaxneuro.engine.work import flops_of, inner_of
 from jaxneuro.fit import Fit
@@ -43,9 +42,18 @@ class _Op(NamedTuple):
     inside: int  # bytes that live within it
 
 
+class LaneWeight(NamedTuple):
+    """What a lane adds: `bytes` to those of a step, `waiting` to those of the queue, and floating
+    point operations to a step."""
+
+    bytes: int
+    waiting: int
+    flops: float
+
+
 @postponed()
-def weigh_lane(fit: Fit, inputs: Inputs, selects: tuple, width: int) -> Weight:
-    """Bytes and floating point operations that a lane adds to a step.
+def weigh_lane(fit: Fit, inputs: Inputs, selects: tuple, width: int) -> LaneWeight:
+    """What a lane needs.
 
     Args:
       fit: what each lane runs.
@@ -54,10 +62,11 @@ def weigh_lane(fit: Fit, inputs: Inputs, selects: tuple, width: int) -> Weight:
     """
     key = (*program_key(fit, inputs, selects), width)
     if key not in _told:
-        program, shared, carried = trace_step(fit, inputs, selects, width)
+        program, shared, own, state = trace_step(fit, inputs, selects, width)
         each = [False] * shared + [True] * (len(program.jaxpr.invars) - shared)
         bytes_, flops = _weigh(program.jaxpr, each)
-        _told[key] = Weight(bytes_ + 2 * carried, flops)  # the state is there before and after
+        # The state is there before and after.
+        _told[key] = LaneWeight(bytes_ + 2 * state, own + state, flops)
     return _told[key]
 
 

@@ -127,11 +127,14 @@ def _once(function: Callable, *shapes: Any) -> tuple[Callable, Any]:
 
 def trace_step(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int):
     """The traced step of one lane: its program, whose first arguments are the leaves of `inputs`
-    that all lanes share; how many these are; and the bytes of the state that it carries."""
+    that all lanes share; how many these are; and the bytes of its own inputs and of its state."""
     lane = make_lane(fit, inputs, selects, width)
     program = jax.make_jaxpr(lane.step)(jax.tree.map(shape_of, inputs), lane.own, lane.state)
-    carried = sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(lane.state))
-    return program, len(jax.tree.leaves(inputs)), carried
+    own, state = (
+        sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(part))
+        for part in (lane.own, lane.state)
+    )
+    return program, len(jax.tree.leaves(inputs)), own, state
 
 
 def pack(tree: Any) -> Any:

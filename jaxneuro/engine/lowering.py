@@ -1,4 +1,4 @@
-"""The engine's three programs, traced and lowered for lanes on several devices."""
+"""The engine's programs, traced and lowered for lanes on several devices."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,8 +12,10 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxneuro import compat
 from jaxneuro.engine import stages
 from jaxneuro.engine.lane import Lane, pack, shape_of, unpack
-from jaxneuro.engine.stages import Lanes
+from jaxneuro.engine.stages import Board, Held
 from jaxneuro.types import Device
+
+_WHOLE, _SPLIT = PartitionSpec(), PartitionSpec("lane")
 
 
 class Shapes(NamedTuple):
@@ -21,27 +23,27 @@ class Shapes(NamedTuple):
 
     mesh: Any
     shared: Any  # inputs, selects
-    lanes: Any
+    held: Held  # lanes, or the queue
+    board: Board
     rows: Any
-    flags: Any
     count: Any
     result: Any  # of one fit
 
 
 def shapes(lane: Lane, inputs: Any, selects: Any, width: int, lanes: int, mesh: Any) -> Shapes:
     """Of rows of so many axes, and so many lanes on each device."""
-    split, whole = (NamedSharding(mesh, PartitionSpec(*name)) for name in (("lane",), ()))
+    split, whole = NamedSharding(mesh, _SPLIT), NamedSharding(mesh, _WHOLE)
     total = lanes * mesh.devices.size
-    blanks = Lanes(
-        *jax.tree.map(lambda a: _sized((total, *a.shape), a.dtype, split), (lane.own, lane.state)),
-        active=_sized((total,), bool, split),  # pyright: ignore[reportArgumentType]
+    own, state = jax.tree.map(
+        lambda a: _sized((total, *a.shape), a.dtype, split), (lane.own, lane.state)
     )
+    numbers, flags = (_sized((total,), kind, split) for kind in (jnp.int32, bool))
     return Shapes(
         mesh=mesh,
         shared=jax.tree.map(lambda a: _sized(a.shape, a.dtype, whole), (inputs, selects)),
-        lanes=blanks,
+        held=Held(own, state),  # pyright: ignore[reportArgumentType]
+        board=Board(numbers, numbers, flags, flags, numbers),  # pyright: ignore
         rows=_sized((total, width), jnp.int32, split),
-        flags=blanks.active,
         count=_sized((), jnp.int32, whole),
         result=lane.ended,
     )
@@ -49,32 +51,36 @@ def shapes(lane: Lane, inputs: Any, selects: Any, width: int, lanes: int, mesh: 
 
 def advance(lane: Lane, given: Shapes) -> Any:
     """Traced."""
-    whole, split = PartitionSpec(), PartitionSpec("lane")
-    mapped = compat.per_device(
-        partial(stages.advance, lane), given.mesh, (whole, split, whole), (split, split, split)
-    )
-    return jax.jit(mapped, donate_argnums=1).trace(given.shared[0], given.lanes, given.count)
+    specs = (_WHOLE, _SPLIT, _SPLIT, _WHOLE, _WHOLE)
+    mapped = compat.per_device(partial(stages.advance, lane), given.mesh, specs, _SPLIT)
+    arguments = (given.shared[0], given.held, given.board, given.count, given.count)
+    return jax.jit(mapped, donate_argnums=1).trace(*arguments)
 
 
 def finish(lane: Lane, given: Shapes) -> Any:
     """Traced."""
-    whole, split = PartitionSpec(), PartitionSpec("lane")
-    mapped = compat.per_device(partial(stages.finish, lane), given.mesh, (whole, split), split)
-    return jax.jit(mapped).trace(given.shared[0], given.lanes)
+    mapped = compat.per_device(partial(stages.finish, lane), given.mesh, (_WHOLE, _SPLIT), _SPLIT)
+    return jax.jit(mapped).trace(given.shared[0], given.held)
+
+
+def exchange(lane: Lane, given: Shapes) -> Any:
+    """Traced; the same for all fits of these shapes."""
+    del lane
+    mapped = compat.per_device(stages.exchange, given.mesh, (_SPLIT, _SPLIT, _SPLIT), _SPLIT)
+    return jax.jit(mapped, donate_argnums=(0, 1)).trace(given.held, given.held, given.board)
 
 
 def start(lane: Lane, given: Shapes) -> tuple[Any, bool]:
-    """Lowered, and whether it runs for each device's lanes in turn: where it calls LAPACK (an
+    """Lowered, and whether it runs for each device's slots in turn: where it calls LAPACK (an
     orthogonal initialiser, say) on several CPU devices."""
-    whole, split = PartitionSpec(), PartitionSpec("lane")
-    specs = (whole, whole, split, split, split, split)
-    mapped = compat.per_device(partial(stages.start, lane), given.mesh, specs, split)
-    by_lane = (given.rows, given.flags, given.flags, given.lanes)
-    lowered = jax.jit(mapped, donate_argnums=5).lower(*given.shared, *by_lane)
+    specs = (_WHOLE, _WHOLE, _SPLIT, _SPLIT, _SPLIT)
+    mapped = compat.per_device(partial(stages.start, lane), given.mesh, specs, _SPLIT)
+    by_slot = (given.rows, given.board.waits, given.held)
+    lowered = jax.jit(mapped, donate_argnums=4).lower(*given.shared, *by_slot)
     if not _calls_lapack(lowered, given.mesh.devices.ravel()):
         return lowered, False
-    shared, by_lane = jax.tree.map(shape_of, (given.shared, by_lane))
-    parts = _parts(by_lane, given.flags.shape[0] // given.mesh.devices.size)
+    shared, by_slot = jax.tree.map(shape_of, (given.shared, by_slot))
+    parts = _parts(by_slot, given.rows.shape[0] // given.mesh.devices.size)
     return jax.jit(partial(stages.start, lane)).lower(*shared, *parts), True
 
 

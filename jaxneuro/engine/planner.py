@@ -100,7 +100,7 @@ def plan_lanes(
     at_once = max(1, math.ceil(fits / groups / len(devices)))
     told = weigh_lane(fit, inputs, selects, width)
     given, available = _bytes_of((inputs, selects)), available_bytes(devices[0])
-    each, shared = max(1, told.bytes), given
+    each, shared = max(1, told.bytes + told.waiting), given
     most = min(at_once, _MOST_LANES) * each + shared
     tight = most > _SAFE_SHARE * available
     probed = _probe(fit, inputs, selects, width) if tight or exact else [(each, 0)]
@@ -116,7 +116,8 @@ def plan_lanes(
         fitting = _whole_within(int(_MEMORY_SHARE * (available - shared) / each))
         most = min(fitting, _MOST_LANES)
         if devices[0].platform == "cpu":
-            count = _quickest(fit, at_once, most, len(devices) * each, told.flops)
+            stepped = len(devices) * (each - told.waiting)  # what waits needs no cache
+            count = _quickest(fit, at_once, most, stepped, told.flops)
         else:  # the same programs for about as many fits
             count = _even(bucket(at_once, 4), most)
         reasons = {fitting: "memory", _MOST_LANES: "the most allowed"}
@@ -137,7 +138,7 @@ def plan_lanes(
         bytes_per_lane=each,
         bytes_shared=shared,
         bytes_predicted=shared + count * each,
-        compilations=3,
+        compilations=4,
         reason=reason,
     )
 

@@ -1,9 +1,10 @@
-"""The compiled side of many fits: three programs for a fixed number of lanes.
+"""The compiled side of many fits: a few programs for a fixed number of lanes.
 
 It knows nothing of what an axis means. Every device runs the same program over its own lanes, so
 a fit's bits depend neither on its neighbours nor on how many devices there are.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,34 +20,42 @@ from jaxneuro.collector import postponed
 from jaxneuro.engine import lowering
 from jaxneuro.engine.lane import make_lane, program_key, shape_of
 from jaxneuro.engine.recent import Recent
-from jaxneuro.engine.stages import Lanes
+from jaxneuro.engine.stages import Held
 from jaxneuro.engine.work import is_special
 from jaxneuro.fit import Fit
 from jaxneuro.types import Device, Inputs
 
+_PROGRAMS = (
+    "advance",
+    "start",
+    "finish",
+    "exchange",
+)  # the one first that takes longest to compile
 _engines = Recent(32)
 _weights = Recent(256)
 
 
 class Engine(NamedTuple):
-    """Three compiled programs for a fixed number of lanes.
+    """Compiled programs for a fixed number of lanes (`stages` says what they do).
 
     Attributes:
-      start: (inputs, selects, rows (lane, axis), fresh (lane,), active (lane,), lanes) -> lanes.
-      advance: (inputs, lanes, steps) -> lanes, running (lane,), steps taken (device,).
-      finish: (inputs, lanes) -> `Result` with (lane, ...) leaves.
-      blank: -> lanes of zeros.
+      start: (inputs, selects, rows (slot, axis), waits (slot,), queue) -> queue.
+      exchange: (lanes, queue, board) -> lanes, queue, board.
+      advance: (inputs, lanes, board, steps, patience) -> lanes, board.
+      finish: (inputs, lanes or queue) -> `Result` with (lane, ...) leaves.
+      blank: -> lanes, or a queue, of zeros.
       place: inputs or selects -> the same on every device.
       result: shapes of one fit's `Result`.
       lanes: all lanes, over the devices.
       compile_seconds: what building this took.
-      temporary_bytes: scratch memory of the largest program on one device.
+      temporary_bytes: memory of one device for lanes, queue and scratch of the largest program.
     """
 
     start: Callable
+    exchange: Callable
     advance: Callable
     finish: Callable
-    blank: Callable[[], Lanes]
+    blank: Callable[[], Held]
     place: Callable[[Any], Any]
     result: Any
     lanes: int
@@ -74,7 +83,7 @@ def get_engine(
     key = (*program_key(fit, inputs, selects), width, lanes, tuple(devices))
     if key in _engines:
         return _engines[key], False
-    engine = _engines[key] = _build(fit, inputs, selects, width, lanes, devices)
+    engine = _engines[key] = _build(fit, inputs, selects, width, lanes, devices, _PROGRAMS)
     return engine, True
 
 
@@ -100,7 +109,7 @@ def weigh(
     key = (*program_key(fit, inputs, selects), width, lanes, program)
     if key not in _weights:
         device = jax.local_devices()[:1]
-        engine = _build(fit, inputs, selects, width, lanes, device, only=program)
+        engine = _build(fit, inputs, selects, width, lanes, device, [program], weighed=True)
         _weights[key] = Weight(engine.temporary_bytes, compat.flops(getattr(engine, program)))
     return _weights[key]
 
@@ -113,7 +122,8 @@ def weigh_start(
 
 
 @postponed()
-def _build(fit, inputs, selects, width, lanes, devices, only=None) -> Engine:
+def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -> Engine:
+    """An engine of the programs `wanted` alone."""
     begun = time.perf_counter()
     mesh = compat.lane_mesh(devices)
     split = NamedSharding(mesh, PartitionSpec("lane"))
@@ -122,42 +132,33 @@ def _build(fit, inputs, selects, width, lanes, devices, only=None) -> Engine:
     lane = make_lane(fit, inputs, selects, width)
     given = lowering.shapes(lane, inputs, selects, width, lanes, mesh)
     platform = devices[0].platform
-    # XLA compiles outside the interpreter's lock: each program as soon as it is lowered, the one
-    # that takes longest first.
+    # XLA compiles outside the interpreter's lock: each program as soon as it is lowered.
     with ThreadPoolExecutor() as pool:
-
-        def compiled(program: Any, effort: str) -> Any:
-            return pool.submit(_compile, program, platform, effort)
-
         built, in_turn = {}, False
-        if only != "start":
-            traced = lowering.advance(lane, given)
-            lowered = traced.lower()
-            lowering.refuse_lapack(lowered, devices)
-            built["advance"] = compiled(lowered, "weigh" if only else _effort(traced))
-        if only != "advance":
-            lowered, in_turn = lowering.start(lane, given)
-            if not in_turn:
+        for name in wanted:
+            if name == "start":
+                lowered, in_turn = lowering.start(lane, given)
+                special = False
+            else:
+                traced = getattr(lowering, name)(lane, given)
+                lowered, special = traced.lower(), is_special(traced.jaxpr.jaxpr)
+            if not (name == "start" and in_turn):
                 lowering.refuse_lapack(lowered, devices)
-            built["start"] = compiled(lowered, "weigh" if only else "once")
-        if only is None:
-            traced = lowering.finish(lane, given)
-            lowered = traced.lower()
-            lowering.refuse_lapack(lowered, devices)
-            built["finish"] = compiled(lowered, _effort(traced))
+            effort = "weigh" if weighed else "run" if special else "once"
+            built[name] = pool.submit(_compile, lowered, platform, effort)
     built = {name: program.result() for name, program in built.items()}
 
-    def blank() -> Lanes:
-        return jax.device_put(
-            jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), given.lanes), split
-        )
+    def blank() -> Held:
+        return jax.device_put(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), given.held), split)
 
     def place(tree: Any) -> Any:
         return jax.device_put(tree, whole)
 
     first = built.get("start")
+    queue = sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(given.held))
     return Engine(
         start=lowering.in_turn(first, lanes, split) if in_turn else first,  # pyright: ignore
+        exchange=built.get("exchange"),  # pyright: ignore[reportArgumentType]
         advance=built.get("advance"),  # pyright: ignore[reportArgumentType]
         finish=built.get("finish"),  # pyright: ignore[reportArgumentType]
         blank=blank,
@@ -165,12 +166,8 @@ def _build(fit, inputs, selects, width, lanes, devices, only=None) -> Engine:
         result=given.result,
         lanes=lanes * len(devices),
         compile_seconds=time.perf_counter() - begun,
-        temporary_bytes=max(map(_scratch, built.values())),
+        temporary_bytes=max(map(_scratch, built.values())) + queue // len(devices),
     )
-
-
-def _effort(traced: Any) -> str:
-    return "run" if is_special(traced.jaxpr.jaxpr) else "once"
 
 
 def _compile(program: Any, platform: str, effort: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxneuro.choice import over_outputs
 from jaxneuro.engine.contest import Contest, judge
 from jaxneuro.engine.results import Results
-from jaxneuro.engine.stages import Lanes
+from jaxneuro.engine.stages import Held
 from jaxneuro.fit.limited import NO_LIMIT
 from jaxneuro.types import Result, Status
 
@@ -27,20 +27,30 @@ class InTurn:
     def __init__(self, members: np.ndarray, results: Results):
         self._left, self._results = members, results
 
+    @property
+    def ready(self) -> bool:
+        """Whether there are rows to take."""
+        return len(self._left) > 0
+
+    @property
+    def open(self) -> bool:
+        """Whether there are, or fits that end may bring them."""
+        return self.ready
+
     def take(self, count: int) -> np.ndarray:
         """The numbers of the next rows, so many at most."""
         taken, self._left = self._left[:count], self._left[count:]
         return taken
 
-    def resumed(self, lanes: Lanes, at: np.ndarray, rows: np.ndarray) -> Lanes:
-        """The lanes, of which those `at` have begun the fits of these rows: of fits that waited,
+    def resumed(self, held: Held, at: np.ndarray, rows: np.ndarray) -> Held:
+        """The slots, of which those `at` have begun the fits of these rows: of fits that waited,
         with the state that they had."""
         del at, rows
-        return lanes
+        return held
 
-    def ended(self, rows: np.ndarray, found: Result, at: np.ndarray, lanes: Lanes) -> None:
-        """Takes what was found of these rows, whose fits stand still in the lanes `at`."""
-        del at, lanes
+    def ended(self, rows: np.ndarray, found: Result, at: np.ndarray, held: Held) -> None:
+        """Takes what was found of these rows, whose fits stand still in the places `at`."""
+        del at, held
         self._results.add(rows, found)
 
 
@@ -58,6 +68,15 @@ class InRounds:
         self._ready: deque[int] = deque()  # rows that wait no longer
         self._states: dict[int, Any] = {}  # theirs
         self._groups: dict[int, _Group] = {}
+        self._closed = 0  # groups
+
+    @property
+    def ready(self) -> bool:
+        return bool(self._ready) or self._begun < len(self._members)
+
+    @property
+    def open(self) -> bool:
+        return self._closed * self._contest.size < len(self._members)
 
     def take(self, count: int) -> np.ndarray:
         again = [self._ready.popleft() for _ in range(min(count, len(self._ready)))]
@@ -65,24 +84,24 @@ class InRounds:
         self._begun += len(fresh)
         return np.concatenate([np.array(again, fresh.dtype), fresh])
 
-    def resumed(self, lanes: Lanes, at: np.ndarray, rows: np.ndarray) -> Lanes:
+    def resumed(self, held: Held, at: np.ndarray, rows: np.ndarray) -> Held:
         states = [self._states.pop(row, None) for row in rows.tolist()]
         at = at[[state is not None for state in states]]
         states = [state for state in states if state is not None]
         if not states:
-            return lanes
+            return held
 
         def put(leaf: jax.Array, *kept: np.ndarray) -> jax.Array:
             whole = np.array(leaf)
             whole[at] = np.stack(kept)
             return jax.device_put(whole, leaf.sharding)
 
-        return lanes._replace(state=jax.tree.map(put, lanes.state, *states))
+        return held._replace(state=jax.tree.map(put, held.state, *states))
 
-    def ended(self, rows: np.ndarray, found: Result, at: np.ndarray, lanes: Lanes) -> None:
+    def ended(self, rows: np.ndarray, found: Result, at: np.ndarray, held: Held) -> None:
         contest = self._contest
         waits = (found.status == Status.STEP_LIMIT) & np.isin(found.steps, contest.rungs)
-        states = jax.device_get(lanes.state) if waits.any() else None
+        states = jax.device_get(held.state) if waits.any() else None
         for i, place in enumerate(np.searchsorted(self._members, rows).tolist()):
             number, member = divmod(place, contest.size)
             if number not in self._groups:
@@ -101,6 +120,7 @@ class InRounds:
             self._ready.append(row)
         if not group.running:
             del self._groups[number]
+            self._closed += 1
             self._results.add(self._members[first : first + self._contest.size], group.found)
 
 

@@ -1,4 +1,9 @@
-"""The three functions of all lanes of a device that become programs: start, advance, finish."""
+"""The four functions of all lanes of a device that become programs.
+
+Fits start many at a time, and wait in a queue of as many slots as there are lanes. Where a fit has
+ended, it changes places with one that waits; what ended is finished many at a time too. The host
+calls and looks on: who runs, waits and has ended is known to the device, on a board.
+"""
 
 from typing import Any, NamedTuple
 
@@ -9,42 +14,93 @@ from jaxneuro.engine.lane import Lane
 from jaxneuro.types import Array, Inputs, Result
 
 
-class Lanes(NamedTuple):
-    """(lane, ...) arrays: a lane's own part of its inputs, its fit's state, whether it counts."""
+class Held(NamedTuple):
+    """Fits side by side, in lanes or in the slots of a queue, (lane, ...) arrays: the own part of
+    their inputs, and their state."""
 
     own: tuple[Array, ...]
     state: Any
-    active: Array
 
 
-def start(lane: Lane, inputs: Inputs, selects, rows, fresh, active, old: Lanes) -> Lanes:
-    """Lanes that are `fresh` (lane,) begin the fits of their `rows` (lane, axis)."""
-    own, state = jax.vmap(lambda row: lane.begin(inputs, selects, row))(rows)
+class Board(NamedTuple):
+    """(lane,) or (slot,) arrays, on the devices or, where the host looks, on the host.
 
-    def choose(new, old):
-        return jnp.where(fresh.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+    Attributes:
+      lanes, slots: numbers of the rows whose fits are there; -1: none.
+      runs: lanes whose fit runs.
+      waits: slots whose fit was in no lane yet.
+      taken: steps since the host looked, the same for all lanes of a device.
+    """
 
-    own, state = jax.tree.map(choose, (own, state), (old.own, old.state))
-    return Lanes(own, state, active)
-
-
-def advance(lane: Lane, inputs: Inputs, lanes: Lanes, steps) -> tuple[Lanes, Array, Array]:
-    """Up to `steps` steps of every lane, or until no fit runs; who runs still; steps taken."""
-
-    def running(state):
-        return jax.vmap(lane.running)(state) & lanes.active
-
-    def more(carry):
-        return (carry[1] < steps) & running(carry[0]).any()
-
-    def body(carry):
-        state = jax.vmap(lambda own, state: lane.step(inputs, own, state))(lanes.own, carry[0])
-        return state, carry[1] + 1
-
-    state, count = jax.lax.while_loop(more, body, (lanes.state, jnp.zeros((), jnp.int32)))
-    return lanes._replace(state=state), running(state), count[None]
+    lanes: Any
+    slots: Any
+    runs: Any
+    waits: Any
+    taken: Any
 
 
-def finish(lane: Lane, inputs: Inputs, lanes: Lanes) -> Result:
-    """The result of every lane's fit, (lane, ...) leaves."""
-    return jax.vmap(lambda own, state: lane.result(inputs, own, state))(lanes.own, lanes.state)
+def start(lane: Lane, inputs: Inputs, selects, rows: Array, waits: Array, queue: Held) -> Held:
+    """The queue in which the fits of these `rows` (slot, axis) begin, but where another `waits`."""
+    begun = Held(*jax.vmap(lambda row: lane.begin(inputs, selects, row))(rows))
+    return jax.tree.map(_choose(waits), queue, begun)
+
+
+def exchange(lanes: Held, queue: Held, board: Board) -> tuple[Held, Held, Board]:
+    """The first lane that is free changes places with the first slot that waits, and so on."""
+    places = jnp.arange(len(board.waits))
+    before, free = places[:, None] > places, ~board.runs
+    rank, turn = jnp.sum(before & free, 1), jnp.sum(before & board.waits, 1)
+    pairs = free[:, None] & board.waits & (rank[:, None] == turn)  # (lane, slot)
+    slot, lane = jnp.sum(pairs * places, 1), jnp.sum(pairs * places[:, None], 0)
+    comes, goes = _choose(pairs.any(1)), _choose(pairs.any(0))
+
+    def of(held: Any, places: Array) -> Any:
+        return jax.tree.map(lambda a: a.at[places].get(mode="promise_in_bounds"), held)
+
+    here, there = (lanes, board.lanes), (queue, board.slots)
+    lanes, at_lanes = jax.tree.map(comes, of(there, slot), here)
+    queue, at_slots = jax.tree.map(goes, of(here, lane), there)
+    waits = board.waits & ~pairs.any(0)
+    return lanes, queue, board._replace(lanes=at_lanes, slots=at_slots, waits=waits)
+
+
+def advance(
+    lane: Lane, inputs: Inputs, lanes: Held, board: Board, steps: Array, patience: Array
+) -> tuple[Held, Board]:
+    """Steps of all lanes, `steps` at most since the host looked, or until no fit runs, or until
+    lanes without one have been idle for more than `patience` lane-steps: for more than a step of
+    all lanes, which an exchange costs about, where there is a fit that waits (the rent-or-buy rule:
+    Karlin et al. 1988, Algorithmica 3:79)."""
+    count = len(board.lanes)
+    patience = jnp.where(board.waits.any(), count, patience)
+
+    def running(state: Any) -> Array:
+        return jax.vmap(lane.running)(state) & (board.lanes >= 0)
+
+    def more(carry: tuple) -> Array:
+        state, taken, idle = carry
+        return (taken < steps) & (idle <= patience) & running(state).any()
+
+    def body(carry: tuple) -> tuple:
+        state, taken, idle = carry
+        state = jax.vmap(lambda own, state: lane.step(inputs, own, state))(lanes.own, state)
+        return state, taken + 1, idle + jnp.sum(~running(state), dtype=jnp.int32)
+
+    begun = (lanes.state, board.taken[0], jnp.zeros((), jnp.int32))
+    state, taken, _ = jax.lax.while_loop(more, body, begun)
+    told = board._replace(runs=running(state), taken=jnp.broadcast_to(taken, (count,)))
+    return lanes._replace(state=state), told
+
+
+def finish(lane: Lane, inputs: Inputs, held: Held) -> Result:
+    """The result of every fit, (lane, ...) leaves."""
+    return jax.vmap(lambda own, state: lane.result(inputs, own, state))(held.own, held.state)
+
+
+def _choose(first: Array) -> Any:
+    """Of two arrays (lane, ...), the first's rows where `first` (lane,), else the second's."""
+
+    def choose(a: Array, b: Array) -> Array:
+        return jnp.where(first.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+
+    return choose
