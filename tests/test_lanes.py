@@ -172,7 +172,7 @@ def test_outer_axes_are_finished_group_by_group(monkeypatch):
 def test_results_are_fetched_only_where_there_are_some(monkeypatch):
     """Slow fits among others that ended long ago, and nothing waits: a fetch would be for none."""
     fetched, add = [], Results.add
-    monkeypatch.setattr(Pace, "patience", 0)
+    monkeypatch.setattr(Pace, "limits", lambda *_: stages.Limits(*np.int32([3, 0, 0])))
 
     def counting(self, fits, found):
         fetched.append(len(fits))

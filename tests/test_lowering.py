@@ -57,10 +57,10 @@ def stages_of(fit: Fit, inputs: Any, every: list) -> dict[str, Any]:
     flags, numbers = jax.ShapeDtypeStruct((LANES,), bool), lanes(count)
     held = stages.Held(*jax.tree.map(lanes, (lane.own, lane.state)))
     board = stages.Board(numbers, numbers, flags, flags, numbers)  # type: ignore
+    limits = stages.Limits(count, count, count)
     given = {
         "start": (partial(stages.start, lane), shared, selects, lanes(row), flags, held),
-        "exchange": (stages.exchange, held, held, board),
-        "advance": (partial(stages.advance, lane), shared, held, board, count, count),
+        "advance": (partial(stages.advance, lane), shared, held, held, board, limits),
         "finish": (partial(stages.finish, lane), shared, held),
     }
     return {

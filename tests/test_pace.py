@@ -14,14 +14,18 @@ def pace(**stop) -> Pace:
     return Pace(SimpleNamespace(stop=Stop(**stop)), LANES)  # pyright: ignore[reportArgumentType]
 
 
-def test_fits_that_end_are_waited_for_as_long_as_a_refill_takes():
+def test_lanes_are_idle_as_long_as_what_would_fill_them_takes():
+    """None where rows are ready and nothing waits; to the end where none will come."""
     made = pace()
-    assert made.patience == LANES  # a step of all lanes, before anything was measured
+    assert made.limits(True, True) == (10, LANES, 0)  # a step of all lanes, before any was timed
     made.stepped(10, seconds=0.1)  # 10 ms a step
     made.refilled(seconds=0.05)  # as dear as 5 steps of all lanes
-    assert made.patience == 5 * LANES
+    assert made.limits(False, True) == (20, LANES, 5 * LANES)
+    assert made.limits(False, False).host > 10**9
     made.refilled(seconds=0.10)
-    assert 5 * LANES < made.patience < 10 * LANES
+    assert 5 * LANES < made.limits(False, True).host < 10 * LANES
+    made.stepped(1000, seconds=0.05)  # 50 µs a step: a call costs three
+    assert made.limits(True, True).exchange == 3 * LANES
 
 
 @pytest.mark.parametrize("seconds", [1e-6, 1e-3, 10.0])
@@ -35,7 +39,7 @@ def test_looks_are_neither_too_dear_nor_too_rare(seconds):
 def test_a_call_without_a_step_tells_nothing():
     made = pace()
     made.stepped(0, 1.0)
-    assert made.steps == 10 and made.patience == LANES
+    assert made.limits(False, True) == (10, LANES, LANES)
 
 
 def test_fits_of_fixed_length_are_looked_at_when_they_end():

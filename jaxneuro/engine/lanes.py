@@ -245,7 +245,7 @@ def _run(task: Task, engine: Engine, rows: np.ndarray, order: np.ndarray, result
     """Runs the rows of these numbers, one group of outer indices after the other."""
     count = len(task.outer)
     selects, held = engine.place(task.selects), (engine.blank(), engine.blank())
-    pace = Pace(task.fit, engine.lanes)
+    pace = Pace(task.fit, engine.lanes // results.devices)
     for indices, members in groups_of(rows[order, :count], order):
         chosen = task.fit.prepare(outer_inputs(task.inputs, task.outer, indices))
         placed, contest = engine.place(chosen), task.contest

@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxneuro import compat
 from jaxneuro.engine import stages
 from jaxneuro.engine.lane import Lane, pack, shape_of, unpack
-from jaxneuro.engine.stages import Board, Held
+from jaxneuro.engine.stages import Board, Held, Limits
 from jaxneuro.types import Device
 
 _WHOLE, _SPLIT = PartitionSpec(), PartitionSpec("lane")
@@ -26,7 +26,7 @@ class Shapes(NamedTuple):
     held: Held  # lanes, or the queue
     board: Board
     rows: Any
-    count: Any
+    limits: Limits
     result: Any  # of one fit
 
 
@@ -44,30 +44,23 @@ def shapes(lane: Lane, inputs: Any, selects: Any, width: int, lanes: int, mesh: 
         held=Held(own, state),  # pyright: ignore[reportArgumentType]
         board=Board(numbers, numbers, flags, flags, numbers),  # pyright: ignore
         rows=_sized((total, width), jnp.int32, split),
-        count=_sized((), jnp.int32, whole),
+        limits=Limits(*[_sized((), jnp.int32, whole)] * 3),
         result=lane.ended,
     )
 
 
 def advance(lane: Lane, given: Shapes) -> Any:
     """Traced."""
-    specs = (_WHOLE, _SPLIT, _SPLIT, _WHOLE, _WHOLE)
+    specs = (_WHOLE, _SPLIT, _SPLIT, _SPLIT, _WHOLE)
     mapped = compat.per_device(partial(stages.advance, lane), given.mesh, specs, _SPLIT)
-    arguments = (given.shared[0], given.held, given.board, given.count, given.count)
-    return jax.jit(mapped, donate_argnums=1).trace(*arguments)
+    arguments = (given.shared[0], given.held, given.held, given.board, given.limits)
+    return jax.jit(mapped, donate_argnums=(1, 2)).trace(*arguments)
 
 
 def finish(lane: Lane, given: Shapes) -> Any:
     """Traced."""
     mapped = compat.per_device(partial(stages.finish, lane), given.mesh, (_WHOLE, _SPLIT), _SPLIT)
     return jax.jit(mapped).trace(given.shared[0], given.held)
-
-
-def exchange(lane: Lane, given: Shapes) -> Any:
-    """Traced; the same for all fits of these shapes."""
-    del lane
-    mapped = compat.per_device(stages.exchange, given.mesh, (_SPLIT, _SPLIT, _SPLIT), _SPLIT)
-    return jax.jit(mapped, donate_argnums=(0, 1)).trace(given.held, given.held, given.board)
 
 
 def start(lane: Lane, given: Shapes) -> tuple[Any, bool]:

@@ -4,16 +4,19 @@ import math
 
 import numpy as np
 
+from jaxneuro.engine.stages import Limits
 from jaxneuro.fit import Fit
 
 _SECONDS_A_CALL = 0.2  # at most between looks at who is done, so that progress is seen ...
 _LEAST_SECONDS = 0.002  # ... and at least: a look costs a tenth of that ...
 _LEAST_STEPS = 4  # ... and a call prepares a large x anew
+_EXCHANGE_SECONDS = 0.15e-3  # a call of `advance`, without its steps
 _NEVER = np.iinfo(np.int32).max
 
 
 class Pace:
-    """Of fits in so many `lanes`, all devices together: `steps` to the next look at who is done."""
+    """Of fits in so many `lanes` of each device: `steps` to the next look at who is done, and how
+    long lanes are idle before."""
 
     def __init__(self, fit: Fit, lanes: int):
         stop = fit.stop
@@ -36,9 +39,13 @@ class Pace:
         old = self._refill_seconds
         self._refill_seconds = seconds if math.isnan(old) else 0.8 * old + 0.2 * seconds
 
-    @property
-    def patience(self) -> int:
-        """Lane-steps on a device that cost as much as a refill: where fits that end may bring
-        others, lanes wait so long for more of them."""
-        steps = self._refill_seconds / self._step_seconds
-        return self.lanes if math.isnan(steps) else min(int(self.lanes * steps), _NEVER)
+    def limits(self, ready: bool, open: bool) -> Limits:
+        """Of the next call, where rows are ready to begin, or fits that end may bring some."""
+        exchange = self._idle(_EXCHANGE_SECONDS)
+        host = 0 if ready else self._idle(self._refill_seconds) if open else _NEVER
+        return Limits(*(np.int32(limit) for limit in (self.steps, exchange, host)))
+
+    def _idle(self, seconds: float) -> int:
+        """Lane-steps of a device that cost as much, one of all lanes at least."""
+        steps = seconds / self._step_seconds
+        return int(self.lanes * (1 if math.isnan(steps) else np.clip(steps, 1, 1e6)))

@@ -15,7 +15,6 @@ from jaxneuro.engine.stages import Board, Held
 from jaxneuro.types import Inputs
 
 _EXCHANGES = 4  # between two looks, which the device makes by itself
-_ENDLESS = np.iinfo(np.int32).max
 
 
 def run_group(
@@ -60,13 +59,10 @@ def run_group(
                 board = _empty(engine.lanes)._replace(lanes=board.slots, runs=board.waits)
                 continue
         begun = time.perf_counter()
-        patience = 0 if source.ready else pace.patience if source.open else _ENDLESS
-        limits = np.int32(pace.steps), np.int32(patience)
+        limits = pace.limits(source.ready, source.open)
         told = board._replace(taken=none)
         for _ in range(_EXCHANGES if board.waits.any() else 1):
-            if board.waits.any():
-                lanes, queue, told = engine.exchange(lanes, queue, told)
-            lanes, told = engine.advance(inputs, lanes, told, *limits)
+            lanes, queue, told = engine.advance(inputs, lanes, queue, told, limits)
         board = jax.tree.map(np.array, jax.device_get(told))
         taken = board.taken.reshape(results.devices, -1)[:, 0]
         pace.stepped(int(taken.max()), time.perf_counter() - begun)

@@ -1,4 +1,4 @@
-"""The four functions of all lanes of a device that become programs.
+"""The three functions of all lanes of a device that become programs.
 
 Fits start many at a time, and wait in a queue of as many slots as there are lanes. Where a fit has
 ended, it changes places with one that waits; what ended is finished many at a time too. The host
@@ -39,6 +39,16 @@ class Board(NamedTuple):
     taken: Any
 
 
+class Limits(NamedTuple):
+    """When steps are stopped: after so many `steps` since the host looked; after more lane-steps
+    without a fit than an `exchange` costs, where one waits, or a look of the `host`, where none
+    does (the rent-or-buy rule: Karlin et al. 1988, Algorithmica 3:79)."""
+
+    steps: Any
+    exchange: Any
+    host: Any
+
+
 def start(lane: Lane, inputs: Inputs, selects, rows: Array, waits: Array, queue: Held) -> Held:
     """The queue in which the fits of these `rows` (slot, axis) begin, but where another `waits`."""
     begun = Held(*jax.vmap(lambda row: lane.begin(inputs, selects, row))(rows))
@@ -65,21 +75,18 @@ def exchange(lanes: Held, queue: Held, board: Board) -> tuple[Held, Held, Board]
 
 
 def advance(
-    lane: Lane, inputs: Inputs, lanes: Held, board: Board, steps: Array, patience: Array
-) -> tuple[Held, Board]:
-    """Steps of all lanes, `steps` at most since the host looked, or until no fit runs, or until
-    lanes without one have been idle for more than `patience` lane-steps: for more than a step of
-    all lanes, which an exchange costs about, where there is a fit that waits (the rent-or-buy rule:
-    Karlin et al. 1988, Algorithmica 3:79)."""
-    count = len(board.lanes)
-    patience = jnp.where(board.waits.any(), count, patience)
+    lane: Lane, inputs: Inputs, lanes: Held, queue: Held, board: Board, limits: Limits
+) -> tuple[Held, Held, Board]:
+    """An exchange, and steps of all lanes up to one of the limits or until no fit runs."""
+    lanes, queue, board = exchange(lanes, queue, board)
+    patience = jnp.where(board.waits.any(), limits.exchange, limits.host)
 
     def running(state: Any) -> Array:
         return jax.vmap(lane.running)(state) & (board.lanes >= 0)
 
     def more(carry: tuple) -> Array:
         state, taken, idle = carry
-        return (taken < steps) & (idle <= patience) & running(state).any()
+        return (taken < limits.steps) & (idle <= patience) & running(state).any()
 
     def body(carry: tuple) -> tuple:
         state, taken, idle = carry
@@ -88,8 +95,8 @@ def advance(
 
     begun = (lanes.state, board.taken[0], jnp.zeros((), jnp.int32))
     state, taken, _ = jax.lax.while_loop(more, body, begun)
-    told = board._replace(runs=running(state), taken=jnp.broadcast_to(taken, (count,)))
-    return lanes._replace(state=state), told
+    board = board._replace(runs=running(state), taken=jnp.broadcast_to(taken, board.taken.shape))
+    return lanes._replace(state=state), queue, board
 
 
 def finish(lane: Lane, inputs: Inputs, held: Held) -> Result:
