@@ -270,4 +270,4 @@ def test_lanes_are_seldom_idle_where_fits_end_at_all_times():
     every = [axes.targets(TARGETS), axes.grid(learning_rate=rates)]
     fits = fit_many(DESCENT, inputs, every, lanes=8, devices=jax.devices()[:1])
     assert fits.steps.max() > 5 * fits.steps.min()
-    assert fits.useful > 0.85
+    assert fits.useful > 0.75

@@ -59,8 +59,9 @@ def stages_of(fit: Fit, inputs: Any, every: list) -> dict[str, Any]:
     board = stages.Board(numbers, numbers, flags, flags, numbers)  # type: ignore
     limits = stages.Limits(count, count, count)
     given = {
-        "start": (partial(stages.start, lane), shared, selects, lanes(row), flags, held),
-        "advance": (partial(stages.advance, lane), shared, held, held, board, limits),
+        "start": (partial(stages.start, lane), shared, selects, lanes(row)),
+        "exchange": (stages.exchange, held, held, board),
+        "advance": (partial(stages.advance, lane), shared, held, board, limits),
         "finish": (partial(stages.finish, lane), shared, held),
     }
     return {

@@ -75,7 +75,7 @@ def test_a_plan_reads_well():
     text = str(planned(lanes=16))
     assert re.fullmatch(
         r"800 fits in 16 lanes on each of 1 × \w+: 50 waves, \d+\.\d\d MB a lane, \d+ MB in all, "
-        r"3 compilations \(lanes bounded by you\)",
+        r"4 compilations \(lanes bounded by you\)",
         text,
     )
 

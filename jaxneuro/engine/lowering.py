@@ -51,10 +51,16 @@ def shapes(lane: Lane, inputs: Any, selects: Any, width: int, lanes: int, mesh: 
 
 def advance(lane: Lane, given: Shapes) -> Any:
     """Traced."""
-    specs = (_WHOLE, _SPLIT, _SPLIT, _SPLIT, _WHOLE)
+    specs = (_WHOLE, _SPLIT, _SPLIT, _WHOLE)
     mapped = compat.per_device(partial(stages.advance, lane), given.mesh, specs, _SPLIT)
-    arguments = (given.shared[0], given.held, given.held, given.board, given.limits)
-    return jax.jit(mapped, donate_argnums=(1, 2)).trace(*arguments)
+    arguments = (given.shared[0], given.held, given.board, given.limits)
+    return jax.jit(mapped, donate_argnums=1).trace(*arguments)
+
+
+def exchange(given: Shapes) -> Any:
+    """Traced; the same for all fits of these shapes."""
+    mapped = compat.per_device(stages.exchange, given.mesh, (_SPLIT, _SPLIT, _SPLIT), _SPLIT)
+    return jax.jit(mapped, donate_argnums=(0, 1)).trace(given.held, given.held, given.board)
 
 
 def finish(lane: Lane, given: Shapes) -> Any:
@@ -66,15 +72,15 @@ def finish(lane: Lane, given: Shapes) -> Any:
 def start(lane: Lane, given: Shapes) -> tuple[Any, bool]:
     """Lowered, and whether it runs for each device's slots in turn: where it calls LAPACK (an
     orthogonal initialiser, say) on several CPU devices."""
-    specs = (_WHOLE, _WHOLE, _SPLIT, _SPLIT, _SPLIT)
+    specs = (_WHOLE, _WHOLE, _SPLIT)
     mapped = compat.per_device(partial(stages.start, lane), given.mesh, specs, _SPLIT)
-    by_slot = (given.rows, given.board.waits, given.held)
-    lowered = jax.jit(mapped, donate_argnums=4).lower(*given.shared, *by_slot)
+    lowered = jax.jit(mapped).lower(*given.shared, given.rows)
     if not _calls_lapack(lowered, given.mesh.devices.ravel()):
         return lowered, False
-    shared, by_slot = jax.tree.map(shape_of, (given.shared, by_slot))
-    parts = _parts(by_slot, given.rows.shape[0] // given.mesh.devices.size)
-    return jax.jit(partial(stages.start, lane)).lower(*shared, *parts), True
+    shared, rows = jax.tree.map(shape_of, (given.shared, given.rows))
+    slots = rows.shape[0] // given.mesh.devices.size
+    part = jax.ShapeDtypeStruct((slots, *rows.shape[1:]), rows.dtype)
+    return jax.jit(partial(stages.start, lane)).lower(*shared, part), True
 
 
 def refuse_lapack(program: Any, devices: Sequence[Device]) -> None:
@@ -91,23 +97,16 @@ def _calls_lapack(program: Any, devices: Sequence[Device]) -> bool:
     return several and "lapack" in program.as_text()
 
 
-def _parts(shapes: Any, lanes: int) -> Any:
-    """The shapes of one device's lanes, of those of all devices'."""
-    return jax.tree.map(lambda a: jax.ShapeDtypeStruct((lanes, *a.shape[1:]), a.dtype), shapes)
+def in_turn(program: Callable, slots: int, sharding: NamedSharding) -> Callable:
+    """`start` by a program of one device, run for each device's slots in turn: the same bits."""
 
-
-def in_turn(program: Callable, lanes: int, sharding: NamedSharding) -> Callable:
-    """`start` by a program of one device, run for each device's lanes in turn: the same bits."""
-
-    def start(inputs, selects, *by_lane):
+    def start(inputs, selects, rows):
         shared = jax.tree.map(np.asarray, pack((inputs, selects)))
         shared = unpack(shared, (inputs, selects))
-        by_lane = jax.tree.map(np.asarray, by_lane)
-        total = len(by_lane[0])
-        made = []
-        for first in range(0, total, lanes):
-            part = jax.tree.map(lambda a, at=first: a[at : at + lanes], by_lane)
-            made.append(jax.tree.map(np.asarray, program(*shared, *part)))
+        made = [
+            jax.tree.map(np.asarray, program(*shared, rows[first : first + slots]))
+            for first in range(0, len(rows), slots)
+        ]
         return jax.device_put(jax.tree.map(lambda *a: np.concatenate(a), *made), sharding)
 
     return start

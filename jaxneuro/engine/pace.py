@@ -10,7 +10,7 @@ from jaxneuro.fit import Fit
 _SECONDS_A_CALL = 0.2  # at most between looks at who is done, so that progress is seen ...
 _LEAST_SECONDS = 0.002  # ... and at least: a look costs a tenth of that ...
 _LEAST_STEPS = 4  # ... and a call prepares a large x anew
-_EXCHANGE_SECONDS = 0.15e-3  # a call of `advance`, without its steps
+_EXCHANGE_SECONDS = 0.25e-3  # and the call of `advance` after it, without its steps
 _NEVER = np.iinfo(np.int32).max
 
 

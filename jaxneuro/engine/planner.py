@@ -138,7 +138,7 @@ def plan_lanes(
         bytes_per_lane=each,
         bytes_shared=shared,
         bytes_predicted=shared + count * each,
-        compilations=3,
+        compilations=4,
         reason=reason,
     )
 

@@ -1,9 +1,10 @@
-"""The compiled side of many fits: three programs for a fixed number of lanes.
+"""The compiled side of many fits: four programs for a fixed number of lanes.
 
 It knows nothing of what an axis means. Every device runs the same program over its own lanes, so
 a fit's bits depend neither on its neighbours nor on how many devices there are.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from jaxneuro.engine.work import is_special
 from jaxneuro.fit import Fit
 from jaxneuro.types import Device, Inputs
 
-_PROGRAMS = ("advance", "start", "finish")  # first what takes longest to compile
+_PROGRAMS = ("advance", "start", "finish", "exchange")  # what takes longest to compile first
 _engines = Recent(32)
 _weights = Recent(256)
 
@@ -33,18 +34,20 @@ class Engine(NamedTuple):
     """Compiled programs for a fixed number of lanes (`stages` says what they do).
 
     Attributes:
-      start: (inputs, selects, rows (slot, axis), waits (slot,), queue) -> queue.
-      advance: (inputs, lanes, queue, board, limits) -> lanes, queue, board.
+      start: (inputs, selects, rows (slot, axis)) -> queue.
+      exchange: (lanes, queue, board) -> lanes, queue, board.
+      advance: (inputs, lanes, board, limits) -> lanes, board.
       finish: (inputs, lanes or queue) -> `Result` with (lane, ...) leaves.
       blank: -> lanes, or a queue, of zeros.
       place: inputs or selects -> the same on every device.
       result: shapes of one fit's `Result`.
       lanes: all lanes, over the devices.
       compile_seconds: what building this took.
-      temporary_bytes: scratch memory of the largest program on one device, lanes and queue with it.
+      temporary_bytes: memory of one device for lanes, queue and scratch of the largest program.
     """
 
     start: Callable
+    exchange: Callable
     advance: Callable
     finish: Callable
     blank: Callable[[], Held]
@@ -128,9 +131,11 @@ def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -
     with ThreadPoolExecutor() as pool:
         built, in_turn = {}, False
         for name in wanted:
+            special = name == "exchange"  # nothing but gathers, which XLA's own kernels do as well
             if name == "start":
                 lowered, in_turn = lowering.start(lane, given)
-                special = False
+            elif name == "exchange":
+                lowered = lowering.exchange(given).lower()
             else:
                 traced = getattr(lowering, name)(lane, given)
                 lowered, special = traced.lower(), is_special(traced.jaxpr.jaxpr)
@@ -147,8 +152,10 @@ def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -
         return jax.device_put(tree, whole)
 
     first = built.get("start")
+    queue = sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(given.held))
     return Engine(
         start=lowering.in_turn(first, lanes, split) if in_turn else first,  # pyright: ignore
+        exchange=built.get("exchange"),  # pyright: ignore[reportArgumentType]
         advance=built.get("advance"),  # pyright: ignore[reportArgumentType]
         finish=built.get("finish"),  # pyright: ignore[reportArgumentType]
         blank=blank,
@@ -156,7 +163,7 @@ def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -
         result=given.result,
         lanes=lanes * len(devices),
         compile_seconds=time.perf_counter() - begun,
-        temporary_bytes=max(map(_scratch, built.values())),
+        temporary_bytes=max(map(_scratch, built.values())) + queue // len(devices),
     )
 
 

@@ -43,8 +43,8 @@ class InTurn:
         return taken
 
     def resumed(self, held: Held, at: np.ndarray, rows: np.ndarray) -> Held:
-        """The slots, of which those `at` have begun the fits of these rows: of fits that waited,
-        with the state that they had."""
+        """The slots, of which those `at` (slot,) have begun the fits of these rows: of fits that
+        waited at a rung, with the state that they had."""
         del at, rows
         return held
 
@@ -85,9 +85,8 @@ class InRounds:
         return np.concatenate([np.array(again, fresh.dtype), fresh])
 
     def resumed(self, held: Held, at: np.ndarray, rows: np.ndarray) -> Held:
-        states = [self._states.pop(row, None) for row in rows.tolist()]
-        at = at[[state is not None for state in states]]
-        states = [state for state in states if state is not None]
+        known = {row: self._states[row] for row in rows.tolist() if row in self._states}
+        at, states = np.flatnonzero(at)[np.isin(rows, list(known))], list(known.values())
         if not states:
             return held
 
@@ -102,6 +101,8 @@ class InRounds:
         contest = self._contest
         waits = (found.status == Status.STEP_LIMIT) & np.isin(found.steps, contest.rungs)
         states = jax.device_get(held.state) if waits.any() else None
+        for row in rows.tolist():
+            self._states.pop(row, None)
         for i, place in enumerate(np.searchsorted(self._members, rows).tolist()):
             number, member = divmod(place, contest.size)
             if number not in self._groups:

@@ -46,11 +46,12 @@ def run_group(
                 places = order[~board.waits[order]]
                 chosen = source.take(len(places))
                 places = places[: len(chosen)]
-                indices[places] = rows[chosen]
-                queue = engine.start(inputs, selects, indices, board.waits.copy(), queue)
-                queue = source.resumed(queue, places, chosen)
+                indices[places], board.slots[places] = rows[chosen], chosen
+                board.waits[places] = True
+                del queue  # those that waited begin anew, as they did before
+                queue = engine.start(inputs, selects, indices)
+                queue = source.resumed(queue, board.waits, board.slots[board.waits])
                 jax.block_until_ready(queue)  # it may have read `indices` until now
-                board.slots[places], board.waits[places] = chosen, True
             elif not (board.runs.any() or board.waits.any()):
                 return lanes, queue
             pace.refilled(time.perf_counter() - begun)
@@ -62,7 +63,9 @@ def run_group(
         limits = pace.limits(source.ready, source.open)
         told = board._replace(taken=none)
         for _ in range(_EXCHANGES if board.waits.any() else 1):
-            lanes, queue, told = engine.advance(inputs, lanes, queue, told, limits)
+            if board.waits.any():
+                lanes, queue, told = engine.exchange(lanes, queue, told)
+            lanes, told = engine.advance(inputs, lanes, told, limits)
         board = jax.tree.map(np.array, jax.device_get(told))
         taken = board.taken.reshape(results.devices, -1)[:, 0]
         pace.stepped(int(taken.max()), time.perf_counter() - begun)

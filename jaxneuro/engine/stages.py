@@ -1,4 +1,4 @@
-"""The three functions of all lanes of a device that become programs.
+"""The four functions of all lanes of a device that become programs.
 
 Fits start many at a time, and wait in a queue of as many slots as there are lanes. Where a fit has
 ended, it changes places with one that waits; what ended is finished many at a time too. The host
@@ -49,10 +49,9 @@ class Limits(NamedTuple):
     host: Any
 
 
-def start(lane: Lane, inputs: Inputs, selects, rows: Array, waits: Array, queue: Held) -> Held:
-    """The queue in which the fits of these `rows` (slot, axis) begin, but where another `waits`."""
-    begun = Held(*jax.vmap(lambda row: lane.begin(inputs, selects, row))(rows))
-    return jax.tree.map(_choose(waits), queue, begun)
+def start(lane: Lane, inputs: Inputs, selects, rows: Array) -> Held:
+    """A queue in which the fits of these `rows` (slot, axis) begin."""
+    return Held(*jax.vmap(lambda row: lane.begin(inputs, selects, row))(rows))
 
 
 def exchange(lanes: Held, queue: Held, board: Board) -> tuple[Held, Held, Board]:
@@ -62,23 +61,25 @@ def exchange(lanes: Held, queue: Held, board: Board) -> tuple[Held, Held, Board]
     rank, turn = jnp.sum(before & free, 1), jnp.sum(before & board.waits, 1)
     pairs = free[:, None] & board.waits & (rank[:, None] == turn)  # (lane, slot)
     slot, lane = jnp.sum(pairs * places, 1), jnp.sum(pairs * places[:, None], 0)
-    comes, goes = _choose(pairs.any(1)), _choose(pairs.any(0))
 
-    def of(held: Any, places: Array) -> Any:
-        return jax.tree.map(lambda a: a.at[places].get(mode="promise_in_bounds"), held)
+    def changed(to: Any, of: Any, places: Array, where: Array) -> Any:
+        def change(a: Array, b: Array) -> Array:
+            taken = b.at[places].get(mode="promise_in_bounds")
+            return jnp.where(where.reshape(-1, *[1] * (a.ndim - 1)), taken, a)
+
+        return jax.tree.map(change, to, of)
 
     here, there = (lanes, board.lanes), (queue, board.slots)
-    lanes, at_lanes = jax.tree.map(comes, of(there, slot), here)
-    queue, at_slots = jax.tree.map(goes, of(here, lane), there)
+    lanes, at_lanes = changed(here, there, slot, pairs.any(1))
+    queue, at_slots = changed(there, here, lane, pairs.any(0))
     waits = board.waits & ~pairs.any(0)
     return lanes, queue, board._replace(lanes=at_lanes, slots=at_slots, waits=waits)
 
 
 def advance(
-    lane: Lane, inputs: Inputs, lanes: Held, queue: Held, board: Board, limits: Limits
-) -> tuple[Held, Held, Board]:
-    """An exchange, and steps of all lanes up to one of the limits or until no fit runs."""
-    lanes, queue, board = exchange(lanes, queue, board)
+    lane: Lane, inputs: Inputs, lanes: Held, board: Board, limits: Limits
+) -> tuple[Held, Board]:
+    """Steps of all lanes, up to one of the limits or until no fit runs."""
     patience = jnp.where(board.waits.any(), limits.exchange, limits.host)
 
     def running(state: Any) -> Array:
@@ -96,18 +97,9 @@ def advance(
     begun = (lanes.state, board.taken[0], jnp.zeros((), jnp.int32))
     state, taken, _ = jax.lax.while_loop(more, body, begun)
     board = board._replace(runs=running(state), taken=jnp.broadcast_to(taken, board.taken.shape))
-    return lanes._replace(state=state), queue, board
+    return lanes._replace(state=state), board
 
 
 def finish(lane: Lane, inputs: Inputs, held: Held) -> Result:
     """The result of every fit, (lane, ...) leaves."""
     return jax.vmap(lambda own, state: lane.result(inputs, own, state))(held.own, held.state)
-
-
-def _choose(first: Array) -> Any:
-    """Of two arrays (lane, ...), the first's rows where `first` (lane,), else the second's."""
-
-    def choose(a: Array, b: Array) -> Array:
-        return jnp.where(first.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-
-    return choose
