@@ -21,7 +21,7 @@ from helpers import (
 )
 
 from jaxneuro import Axis, Status, Stop, axes, fit_many, losses, make_fit, models, penalties
-from jaxneuro.engine import stages
+from jaxneuro.engine import refill, stages
 from jaxneuro.engine.lane import select_row, selects_of
 from jaxneuro.engine.lanes import flatten_axes
 from jaxneuro.engine.pace import Pace
@@ -172,7 +172,7 @@ def test_outer_axes_are_finished_group_by_group(monkeypatch):
 def test_results_are_fetched_only_where_there_are_some(monkeypatch):
     """Slow fits among others that ended long ago, and nothing waits: a fetch would be for none."""
     fetched, add = [], Results.add
-    monkeypatch.setattr(Pace, "limits", lambda *_: stages.Limits(*np.int32([3, 0, 0])))
+    monkeypatch.setattr(Pace, "patience", lambda *_: 0)
 
     def counting(self, fits, found):
         fetched.append(len(fits))
@@ -242,26 +242,30 @@ def test_more_lanes_than_memory_is_an_error_beforehand(monkeypatch):
         fit_many(POISSON, problem(), targets_and_grid(), lanes=LANES)
 
 
+@pytest.mark.parametrize("devices", [1, 3])
 @pytest.mark.parametrize("seed", range(4))
-def test_what_ended_changes_places_with_what_waits(seed):
-    """The first free lane with the first slot that waits, the second with the second, ..."""
-    rng = np.random.default_rng(seed)
-    runs, waits = rng.random((2, 9)) < 0.5
-    numbers = np.arange(18, dtype=np.int32).reshape(2, 9)
-    held = [stages.Held((10.0 * row,), {"state": np.stack([row, -row], 1)}) for row in numbers]
-    board = stages.Board(numbers[0], numbers[1], runs, waits, np.zeros(9, np.int32))
-    lanes, queue, after = jax.device_get(jax.jit(stages.exchange)(*held, board))
+def test_what_ended_changes_places_with_what_waits(seed, devices):
+    """The first free lane of a device with its first slot that waits, the second with the second,
+    and so on."""
+    rng, each = np.random.default_rng(seed), 6
+    free, waits = rng.random((2, each * devices)) < 0.5
+    numbers = np.arange(2 * each * devices).reshape(2, -1)
+    pairs = refill._pairs(free, waits, devices)
+    expected = numbers.copy()
+    for first in range(0, each * devices, each):
+        part = slice(first, first + each)
+        lanes, slots = (first + np.flatnonzero(a[part]) for a in (free, waits))
+        for lane, slot in zip(lanes, slots, strict=False):
+            expected[0, lane], expected[1, slot] = numbers[1, slot], numbers[0, lane]
 
-    pairs = list(zip(np.flatnonzero(~runs), np.flatnonzero(waits), strict=False))
-    expected, left = numbers.copy(), waits.copy()
-    for lane, slot in pairs:
-        expected[0, lane], expected[1, slot] = numbers[1, slot], numbers[0, lane]
-        left[slot] = False
-    np.testing.assert_array_equal([after.lanes, after.slots], expected)
-    np.testing.assert_array_equal(after.waits, left)
-    for found, row in zip((lanes, queue), expected, strict=True):
-        np.testing.assert_array_equal(found.own[0], 10 * row)
-        np.testing.assert_array_equal(found.state["state"], np.stack([row, -row], 1))
+    moves = refill._moves(pairs, each * devices, devices)
+    for first in range(0, each * devices, each):
+        part = slice(first, first + each)
+        own = jax.tree.map(lambda a, part=part: a[part], moves)
+        held = [stages.Held((10.0 * row[part],), np.stack([row[part]] * 2, 1)) for row in numbers]
+        for found, row in zip(jax.jit(stages.exchange)(*held, own), expected, strict=True):
+            np.testing.assert_array_equal(found.own[0], 10 * row[part])
+            np.testing.assert_array_equal(found.state, np.stack([row[part]] * 2, 1))
 
 
 def test_lanes_are_seldom_idle_where_fits_end_at_all_times():

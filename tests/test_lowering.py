@@ -56,12 +56,11 @@ def stages_of(fit: Fit, inputs: Any, every: list) -> dict[str, Any]:
     count = jax.ShapeDtypeStruct((), jnp.int32)
     flags, numbers = jax.ShapeDtypeStruct((LANES,), bool), lanes(count)
     held = stages.Held(*jax.tree.map(lanes, (lane.own, lane.state)))
-    board = stages.Board(numbers, numbers, flags, flags, numbers)  # type: ignore
-    limits = stages.Limits(count, count, count)
+    moves = stages.Moves(numbers, flags, numbers, flags)
     given = {
         "start": (partial(stages.start, lane), shared, selects, lanes(row)),
-        "exchange": (stages.exchange, held, held, board),
-        "advance": (partial(stages.advance, lane), shared, held, board, limits),
+        "exchange": (stages.exchange, held, held, moves),
+        "advance": (partial(stages.advance, lane), shared, held, flags, count, count),
         "finish": (partial(stages.finish, lane), shared, held),
     }
     return {

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from jaxneuro import Stop
@@ -15,17 +16,32 @@ def pace(**stop) -> Pace:
 
 
 def test_lanes_are_idle_as_long_as_what_would_fill_them_takes():
-    """None where rows are ready and nothing waits; to the end where none will come."""
+    """Where a fit waits, and where fits that end may bring others; else to the end."""
     made = pace()
-    assert made.limits(True, True) == (10, LANES, 0)  # a step of all lanes, before any was timed
+    assert made.patience(True, True) == LANES  # a step of all lanes, before any was timed
     made.stepped(10, seconds=0.1)  # 10 ms a step
     made.refilled(seconds=0.05)  # as dear as 5 steps of all lanes
-    assert made.limits(False, True) == (20, LANES, 5 * LANES)
-    assert made.limits(False, False).host > 10**9
+    assert made.patience(False, True) == 5 * LANES
+    assert made.patience(False, False) > 10**9
     made.refilled(seconds=0.10)
-    assert 5 * LANES < made.limits(False, True).host < 10 * LANES
-    made.stepped(1000, seconds=0.05)  # 50 µs a step: an exchange costs five
-    assert made.limits(True, True).exchange == pytest.approx(5 * LANES, abs=1)
+    assert 5 * LANES < made.patience(False, True) < 10 * LANES
+    assert made.patience(True, True) == LANES
+    made.exchanged(seconds=0.0299)  # and a look
+    assert made.patience(True, True) == 3 * LANES
+
+
+@pytest.mark.parametrize(("longest", "waves"), [(24, True), (100, False)])
+def test_fits_that_end_nearly_together_begin_together(longest, waves):
+    """Exchanges of 4 steps cost fits of 20 steps √(2 · 4 · 20) = 13 steps each."""
+    made = pace()
+    made.stepped(10, seconds=0.1)
+    made.exchanged(seconds=0.0399)
+    assert not made.in_waves
+    made.ended(np.array([longest]))  # too few to tell
+    assert not made.in_waves
+    made.ended(np.array([*[20] * (LANES - 1), longest]))
+    assert made.in_waves == waves
+    assert (made.patience(True, True) > 10**9) == waves
 
 
 @pytest.mark.parametrize("seconds", [1e-6, 1e-3, 10.0])
@@ -39,12 +55,12 @@ def test_looks_are_neither_too_dear_nor_too_rare(seconds):
 def test_a_call_without_a_step_tells_nothing():
     made = pace()
     made.stepped(0, 1.0)
-    assert made.limits(False, True) == (10, LANES, LANES)
+    assert made.steps == 10 and made.patience(True, True) == LANES
 
 
 def test_fits_of_fixed_length_are_looked_at_when_they_end():
     made = pace(max_steps=50, gradient=0, plateau=0)
     made.stepped(10, 0.1)
-    assert made.steps == 51
+    assert made.steps == 51 and made.in_waves
     made.stepped(10, 10.0)
     assert made.steps == 4

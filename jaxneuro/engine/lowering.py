@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxneuro import compat
 from jaxneuro.engine import stages
 from jaxneuro.engine.lane import Lane, pack, shape_of, unpack
-from jaxneuro.engine.stages import Board, Held, Limits
+from jaxneuro.engine.stages import Held, Moves
 from jaxneuro.types import Device
 
 _WHOLE, _SPLIT = PartitionSpec(), PartitionSpec("lane")
@@ -24,9 +24,10 @@ class Shapes(NamedTuple):
     mesh: Any
     shared: Any  # inputs, selects
     held: Held  # lanes, or the queue
-    board: Board
     rows: Any
-    limits: Limits
+    active: Any
+    moves: Moves
+    count: Any
     result: Any  # of one fit
 
 
@@ -42,25 +43,26 @@ def shapes(lane: Lane, inputs: Any, selects: Any, width: int, lanes: int, mesh: 
         mesh=mesh,
         shared=jax.tree.map(lambda a: _sized(a.shape, a.dtype, whole), (inputs, selects)),
         held=Held(own, state),  # pyright: ignore[reportArgumentType]
-        board=Board(numbers, numbers, flags, flags, numbers),  # pyright: ignore
         rows=_sized((total, width), jnp.int32, split),
-        limits=Limits(*[_sized((), jnp.int32, whole)] * 3),
+        active=flags,
+        moves=Moves(numbers, flags, numbers, flags),
+        count=_sized((), jnp.int32, whole),
         result=lane.ended,
     )
 
 
 def advance(lane: Lane, given: Shapes) -> Any:
     """Traced."""
-    specs = (_WHOLE, _SPLIT, _SPLIT, _WHOLE)
+    specs = (_WHOLE, _SPLIT, _SPLIT, _WHOLE, _WHOLE)
     mapped = compat.per_device(partial(stages.advance, lane), given.mesh, specs, _SPLIT)
-    arguments = (given.shared[0], given.held, given.board, given.limits)
+    arguments = (given.shared[0], given.held, given.active, given.count, given.count)
     return jax.jit(mapped, donate_argnums=1).trace(*arguments)
 
 
 def exchange(given: Shapes) -> Any:
-    """Traced; the same for all fits of these shapes."""
+    """Lowered; the same for all fits of these shapes."""
     mapped = compat.per_device(stages.exchange, given.mesh, (_SPLIT, _SPLIT, _SPLIT), _SPLIT)
-    return jax.jit(mapped, donate_argnums=(0, 1)).trace(given.held, given.held, given.board)
+    return jax.jit(mapped, donate_argnums=(0, 1)).lower(given.held, given.held, given.moves)
 
 
 def finish(lane: Lane, given: Shapes) -> Any:

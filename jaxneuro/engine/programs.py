@@ -35,8 +35,9 @@ class Engine(NamedTuple):
 
     Attributes:
       start: (inputs, selects, rows (slot, axis)) -> queue.
-      exchange: (lanes, queue, board) -> lanes, queue, board.
-      advance: (inputs, lanes, board, limits) -> lanes, board.
+      exchange: (lanes, queue, moves) -> lanes, queue.
+      advance: (inputs, lanes, active (lane,), steps, patience) -> lanes, running (lane,), steps
+        taken (device,).
       finish: (inputs, lanes or queue) -> `Result` with (lane, ...) leaves.
       blank: -> lanes, or a queue, of zeros.
       place: inputs or selects -> the same on every device.
@@ -135,7 +136,7 @@ def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -
             if name == "start":
                 lowered, in_turn = lowering.start(lane, given)
             elif name == "exchange":
-                lowered = lowering.exchange(given).lower()
+                lowered = lowering.exchange(given)
             else:
                 traced = getattr(lowering, name)(lane, given)
                 lowered, special = traced.lower(), is_special(traced.jaxpr.jaxpr)

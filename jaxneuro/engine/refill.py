@@ -9,12 +9,10 @@ import numpy as np
 from jaxneuro.engine.contest import Contest
 from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.programs import Engine
-from jaxneuro.engine.queues import InRounds, InTurn, queue_of
+from jaxneuro.engine.queues import queue_of
 from jaxneuro.engine.results import Results
-from jaxneuro.engine.stages import Board, Held
+from jaxneuro.engine.stages import Held, Moves
 from jaxneuro.types import Inputs
-
-_EXCHANGES = 4  # between two looks, which the device makes by itself
 
 
 def run_group(
@@ -32,68 +30,80 @@ def run_group(
     free, before and after."""
     lanes, queue = held
     source, order = queue_of(members, results, contest), _slot_order(engine.lanes, results.devices)
-    board, none = _empty(engine.lanes), np.zeros(engine.lanes, np.int32)
+    in_lanes, in_slots = np.full((2, engine.lanes), -1)  # rows whose fits are there
+    runs, waits = np.zeros((2, engine.lanes), bool)  # lanes; slots whose fit was in no lane yet
     indices = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1])).astype(np.int32)
+
+    def retire(held: Held, numbers: np.ndarray, ended: np.ndarray) -> None:
+        if ended.any():
+            found = jax.device_get(results.kept(engine.finish(inputs, held)))
+            found = jax.tree.map(lambda a: np.asarray(a)[ended], found)
+            source.ended(numbers[ended], found, np.flatnonzero(ended), held)
+            pace.ended(found.steps)
+            numbers[ended] = -1
+
     while True:
-        if not board.waits.reshape(results.devices, -1).any(1).all():  # a device has none that wait
-            begun = time.perf_counter()
-            left = (board.slots >= 0) & ~board.waits
-            _retire(engine, inputs, queue, board.slots, left, results, source)
+        begun = time.perf_counter()
+        if not waits.reshape(results.devices, -1).any(1).all():  # a device has none that wait
+            retire(queue, in_slots, (in_slots >= 0) & ~waits)
             if not source.ready:  # otherwise these change places with fits that begin
-                ended = (board.lanes >= 0) & ~board.runs
-                _retire(engine, inputs, lanes, board.lanes, ended, results, source)
+                retire(lanes, in_lanes, (in_lanes >= 0) & ~runs)
             if source.ready:
-                places = order[~board.waits[order]]
-                chosen = source.take(len(places))
-                places = places[: len(chosen)]
-                indices[places], board.slots[places] = rows[chosen], chosen
-                board.waits[places] = True
+                free = order[~waits[order]]
+                chosen = source.take(len(free))
+                free = free[: len(chosen)]
+                indices[free], in_slots[free], waits[free] = rows[chosen], chosen, True
                 del queue  # those that waited begin anew, as they did before
                 queue = engine.start(inputs, selects, indices)
-                queue = source.resumed(queue, board.waits, board.slots[board.waits])
+                queue = source.resumed(queue, waits, in_slots[waits])
                 jax.block_until_ready(queue)  # it may have read `indices` until now
-            elif not (board.runs.any() or board.waits.any()):
+            elif not (runs.any() or waits.any()):
                 return lanes, queue
             pace.refilled(time.perf_counter() - begun)
-            if (board.lanes < 0).all():  # nothing need be moved
-                lanes, queue = queue, lanes
-                board = _empty(engine.lanes)._replace(lanes=board.slots, runs=board.waits)
-                continue
         begun = time.perf_counter()
-        limits = pace.limits(source.ready, source.open)
-        told = board._replace(taken=none)
-        for _ in range(_EXCHANGES if board.waits.any() else 1):
-            if board.waits.any():
-                lanes, queue, told = engine.exchange(lanes, queue, told)
-            lanes, told = engine.advance(inputs, lanes, told, limits)
-        board = jax.tree.map(np.array, jax.device_get(told))
-        taken = board.taken.reshape(results.devices, -1)[:, 0]
+        if waits.any() and not runs.any():  # nothing need be moved
+            lanes, queue, in_lanes, in_slots = queue, lanes, in_slots, in_lanes
+            runs, waits = waits, np.zeros(engine.lanes, bool)
+        elif waits.any() and not pace.in_waves:
+            pairs = _pairs(~runs, waits, results.devices)
+            lanes, queue = engine.exchange(
+                lanes, queue, _moves(pairs, engine.lanes, results.devices)
+            )
+            jax.block_until_ready(lanes)
+            lane, slot = pairs
+            in_lanes[lane], in_slots[slot] = in_slots[slot], in_lanes[lane]
+            runs[lane], waits[slot] = True, False
+            pace.exchanged(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        limits = np.int32(pace.steps), np.int32(pace.patience(bool(waits.any()), source.open))
+        lanes, running, taken = engine.advance(inputs, lanes, in_lanes >= 0, *limits)
+        running, taken = jax.device_get((running, taken))
+        runs = np.array(running)
         pace.stepped(int(taken.max()), time.perf_counter() - begun)
         results.lane_steps += int(taken.sum()) * (engine.lanes // results.devices)
-        over = (board.lanes >= 0) & ~board.runs, (board.slots >= 0) & ~board.waits
+        over = (in_lanes >= 0) & ~runs, (in_slots >= 0) & ~waits
         results.show(int(np.sum(over)))
 
 
-def _retire(
-    engine: Engine,
-    inputs: Inputs,
-    held: Held,
-    numbers: np.ndarray,
-    ended: np.ndarray,
-    results: Results,
-    source: InTurn | InRounds,
-) -> None:
-    """Takes the results of the fits that `ended`, and strikes out their numbers."""
-    if ended.any():
-        found = jax.device_get(results.kept(engine.finish(inputs, held)))
-        found = jax.tree.map(lambda a: np.asarray(a)[ended], found)
-        source.ended(numbers[ended], found, np.flatnonzero(ended), held)
-        numbers[ended] = -1
+def _pairs(free: np.ndarray, waits: np.ndarray, devices: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lanes and slots that change places: the first of a device that is free with the first that
+    waits there, and so on."""
+    pairs = []
+    each = len(free) // devices
+    for first in range(0, len(free), each):
+        lane, slot = (first + np.flatnonzero(a[first : first + each]) for a in (free, waits))
+        count = min(len(lane), len(slot))
+        pairs.append((lane[:count], slot[:count]))
+    lane, slot = zip(*pairs, strict=True)
+    return np.concatenate(lane), np.concatenate(slot)
 
 
-def _empty(lanes: int) -> Board:
-    rows, flags = np.full((2, lanes), -1, np.int32), np.zeros((2, lanes), bool)
-    return Board(rows[0], rows[1], flags[0], flags[1], np.zeros(lanes, np.int32))
+def _moves(pairs: tuple[np.ndarray, np.ndarray], lanes: int, devices: int) -> Moves:
+    (lane, slot), each = pairs, lanes // devices
+    places, flags = np.zeros((2, lanes), np.int32), np.zeros((2, lanes), bool)
+    places[0, lane], places[1, slot] = slot % each, lane % each
+    flags[0, lane] = flags[1, slot] = True
+    return Moves(slot=places[0], comes=flags[0], lane=places[1], goes=flags[1])
 
 
 def _slot_order(slots: int, devices: int) -> np.ndarray:
