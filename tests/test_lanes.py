@@ -250,7 +250,6 @@ def test_what_ended_changes_places_with_what_waits(seed, devices):
     rng, each = np.random.default_rng(seed), 6
     free, waits = rng.random((2, each * devices)) < 0.5
     numbers = np.arange(2 * each * devices).reshape(2, -1)
-    pairs = refill._pairs(free, waits, devices)
     expected = numbers.copy()
     for first in range(0, each * devices, each):
         part = slice(first, first + each)
@@ -258,12 +257,11 @@ def test_what_ended_changes_places_with_what_waits(seed, devices):
         for lane, slot in zip(lanes, slots, strict=False):
             expected[0, lane], expected[1, slot] = numbers[1, slot], numbers[0, lane]
 
-    moves = refill._moves(pairs, each * devices, devices)
+    moves = refill._moves(*refill._pairs(free, waits, devices), each * devices, devices)
     for first in range(0, each * devices, each):
         part = slice(first, first + each)
-        own = jax.tree.map(lambda a, part=part: a[part], moves)
         held = [stages.Held((10.0 * row[part],), np.stack([row[part]] * 2, 1)) for row in numbers]
-        for found, row in zip(jax.jit(stages.exchange)(*held, own), expected, strict=True):
+        for found, row in zip(jax.jit(stages.exchange)(*held, moves[part]), expected, strict=True):
             np.testing.assert_array_equal(found.own[0], 10 * row[part])
             np.testing.assert_array_equal(found.state, np.stack([row[part]] * 2, 1))
 

@@ -53,14 +53,13 @@ def stages_of(fit: Fit, inputs: Any, every: list) -> dict[str, Any]:
     def lanes(shape: Any) -> Any:
         return jax.ShapeDtypeStruct((LANES, *shape.shape), shape.dtype)
 
-    count = jax.ShapeDtypeStruct((), jnp.int32)
-    flags, numbers = jax.ShapeDtypeStruct((LANES,), bool), lanes(count)
+    flags = jax.ShapeDtypeStruct((LANES,), bool)
     held = stages.Held(*jax.tree.map(lanes, (lane.own, lane.state)))
-    moves = stages.Moves(numbers, flags, numbers, flags)
+    moves, limits = (jax.ShapeDtypeStruct(size, jnp.int32) for size in ((LANES, 4), (2,)))
     given = {
         "start": (partial(stages.start, lane), shared, selects, lanes(row)),
         "exchange": (stages.exchange, held, held, moves),
-        "advance": (partial(stages.advance, lane), shared, held, flags, count, count),
+        "advance": (partial(stages.advance, lane), shared, held, flags, limits),
         "finish": (partial(stages.finish, lane), shared, held),
     }
     return {

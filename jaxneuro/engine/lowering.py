@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxneuro import compat
 from jaxneuro.engine import stages
 from jaxneuro.engine.lane import Lane, pack, shape_of, unpack
-from jaxneuro.engine.stages import Held, Moves
+from jaxneuro.engine.stages import Held
 from jaxneuro.types import Device
 
 _WHOLE, _SPLIT = PartitionSpec(), PartitionSpec("lane")
@@ -26,8 +26,8 @@ class Shapes(NamedTuple):
     held: Held  # lanes, or the queue
     rows: Any
     active: Any
-    moves: Moves
-    count: Any
+    moves: Any
+    limits: Any
     result: Any  # of one fit
 
 
@@ -38,24 +38,23 @@ def shapes(lane: Lane, inputs: Any, selects: Any, width: int, lanes: int, mesh: 
     own, state = jax.tree.map(
         lambda a: _sized((total, *a.shape), a.dtype, split), (lane.own, lane.state)
     )
-    numbers, flags = (_sized((total,), kind, split) for kind in (jnp.int32, bool))
     return Shapes(
         mesh=mesh,
         shared=jax.tree.map(lambda a: _sized(a.shape, a.dtype, whole), (inputs, selects)),
         held=Held(own, state),  # pyright: ignore[reportArgumentType]
         rows=_sized((total, width), jnp.int32, split),
-        active=flags,
-        moves=Moves(numbers, flags, numbers, flags),
-        count=_sized((), jnp.int32, whole),
+        active=_sized((total,), bool, split),
+        moves=_sized((total, 4), jnp.int32, split),
+        limits=_sized((2,), jnp.int32, whole),
         result=lane.ended,
     )
 
 
 def advance(lane: Lane, given: Shapes) -> Any:
     """Traced."""
-    specs = (_WHOLE, _SPLIT, _SPLIT, _WHOLE, _WHOLE)
+    specs = (_WHOLE, _SPLIT, _SPLIT, _WHOLE)
     mapped = compat.per_device(partial(stages.advance, lane), given.mesh, specs, _SPLIT)
-    arguments = (given.shared[0], given.held, given.active, given.count, given.count)
+    arguments = (given.shared[0], given.held, given.active, given.limits)
     return jax.jit(mapped, donate_argnums=1).trace(*arguments)
 
 

@@ -35,9 +35,8 @@ class Engine(NamedTuple):
 
     Attributes:
       start: (inputs, selects, rows (slot, axis)) -> queue.
-      exchange: (lanes, queue, moves) -> lanes, queue.
-      advance: (inputs, lanes, active (lane,), steps, patience) -> lanes, running (lane,), steps
-        taken (device,).
+      exchange: (lanes, queue, moves (lane, 4)) -> lanes, queue.
+      advance: (inputs, lanes, active (lane,), limits (2,)) -> lanes, told (lane, 2).
       finish: (inputs, lanes or queue) -> `Result` with (lane, ...) leaves.
       blank: -> lanes, or a queue, of zeros.
       place: inputs or selects -> the same on every device.

@@ -11,7 +11,7 @@ from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.programs import Engine
 from jaxneuro.engine.queues import queue_of
 from jaxneuro.engine.results import Results
-from jaxneuro.engine.stages import Held, Moves
+from jaxneuro.engine.stages import Held
 from jaxneuro.types import Inputs
 
 
@@ -64,21 +64,19 @@ def run_group(
         if waits.any() and not runs.any():  # nothing need be moved
             lanes, queue, in_lanes, in_slots = queue, lanes, in_slots, in_lanes
             runs, waits = waits, np.zeros(engine.lanes, bool)
-        elif waits.any() and not pace.in_waves:
-            pairs = _pairs(~runs, waits, results.devices)
-            lanes, queue = engine.exchange(
-                lanes, queue, _moves(pairs, engine.lanes, results.devices)
-            )
-            jax.block_until_ready(lanes)
-            lane, slot = pairs
-            in_lanes[lane], in_slots[slot] = in_slots[slot], in_lanes[lane]
-            runs[lane], waits[slot] = True, False
-            pace.exchanged(time.perf_counter() - begun)
+        elif not pace.in_waves:
+            lane, slot = _pairs(~runs, waits, results.devices)
+            if len(lane):
+                moves = _moves(lane, slot, engine.lanes, results.devices)
+                lanes, queue = jax.block_until_ready(engine.exchange(lanes, queue, moves))
+                in_lanes[lane], in_slots[slot] = in_slots[slot], in_lanes[lane]
+                runs[lane], waits[slot] = True, False
+                pace.exchanged(time.perf_counter() - begun)
         begun = time.perf_counter()
-        limits = np.int32(pace.steps), np.int32(pace.patience(bool(waits.any()), source.open))
-        lanes, running, taken = engine.advance(inputs, lanes, in_lanes >= 0, *limits)
-        running, taken = jax.device_get((running, taken))
-        runs = np.array(running)
+        limits = pace.steps, pace.patience(bool(waits.any()), source.open)
+        lanes, told = engine.advance(inputs, lanes, in_lanes >= 0, np.array(limits, np.int32))
+        told = np.array(told)
+        runs, taken = told[:, 0] > 0, told[:: engine.lanes // results.devices, 1]
         pace.stepped(int(taken.max()), time.perf_counter() - begun)
         results.lane_steps += int(taken.sum()) * (engine.lanes // results.devices)
         over = (in_lanes >= 0) & ~runs, (in_slots >= 0) & ~waits
@@ -98,12 +96,12 @@ def _pairs(free: np.ndarray, waits: np.ndarray, devices: int) -> tuple[np.ndarra
     return np.concatenate(lane), np.concatenate(slot)
 
 
-def _moves(pairs: tuple[np.ndarray, np.ndarray], lanes: int, devices: int) -> Moves:
-    (lane, slot), each = pairs, lanes // devices
-    places, flags = np.zeros((2, lanes), np.int32), np.zeros((2, lanes), bool)
-    places[0, lane], places[1, slot] = slot % each, lane % each
-    flags[0, lane] = flags[1, slot] = True
-    return Moves(slot=places[0], comes=flags[0], lane=places[1], goes=flags[1])
+def _moves(lane: np.ndarray, slot: np.ndarray, lanes: int, devices: int) -> np.ndarray:
+    """Pairs as `stages.exchange` takes them."""
+    moves, each = np.zeros((lanes, 4), np.int32), lanes // devices
+    moves[lane, 0], moves[slot, 2] = slot % each, lane % each
+    moves[lane, 1] = moves[slot, 3] = True
+    return moves
 
 
 def _slot_order(slots: int, devices: int) -> np.ndarray:

@@ -21,22 +21,15 @@ class Held(NamedTuple):
     state: Any
 
 
-class Moves(NamedTuple):
-    """Who changes places: lanes `comes` (lane,) take the fit of their `slot` (lane,), and slots
-    `goes` (slot,) that of their `lane` (slot,), both counted on their device."""
-
-    slot: Any
-    comes: Any
-    lane: Any
-    goes: Any
-
-
 def start(lane: Lane, inputs: Inputs, selects, rows: Array) -> Held:
     """A queue in which the fits of these `rows` (slot, axis) begin."""
     return Held(*jax.vmap(lambda row: lane.begin(inputs, selects, row))(rows))
 
 
-def exchange(lanes: Held, queue: Held, moves: Moves) -> tuple[Held, Held]:
+def exchange(lanes: Held, queue: Held, moves: Array) -> tuple[Held, Held]:
+    """Lanes take the fits of slots, and slots those of lanes: by `moves` (lane, 4), of each lane
+    the slot and whether it takes its fit, of each slot the lane and whether it takes that."""
+
     def changed(to: Held, of: Held, places: Array, where: Array) -> Held:
         def change(a: Array, b: Array) -> Array:
             taken = b.at[places].get(mode="promise_in_bounds")
@@ -44,25 +37,25 @@ def exchange(lanes: Held, queue: Held, moves: Moves) -> tuple[Held, Held]:
 
         return jax.tree.map(change, to, of)
 
-    return (
-        changed(lanes, queue, moves.slot, moves.comes),
-        changed(queue, lanes, moves.lane, moves.goes),
-    )
+    slot, comes, lane, goes = moves.T
+    return changed(lanes, queue, slot, comes > 0), changed(queue, lanes, lane, goes > 0)
 
 
 def advance(
-    lane: Lane, inputs: Inputs, lanes: Held, active: Array, steps: Array, patience: Array
-) -> tuple[Held, Array, Array]:
-    """Up to `steps` steps of every lane, or until no fit of the `active` (lane,) runs, or until
-    lanes that run none have been idle for more than `patience` lane-steps; who runs still; steps
-    taken."""
+    lane: Lane, inputs: Inputs, lanes: Held, active: Array, limits: Array
+) -> tuple[Held, Array]:
+    """Steps of every lane, up to the first of two `limits`, or until no fit of the `active` (lane,)
+    runs; `limits` (2,) are steps, and lane-steps without a fit that runs.
+
+    Returns the lanes, and (lane, 2) numbers: whether it runs still, and steps taken.
+    """
 
     def running(state: Any) -> Array:
         return jax.vmap(lane.running)(state) & active
 
     def more(carry: tuple) -> Array:
         state, taken, idle = carry
-        return (taken < steps) & (idle <= patience) & running(state).any()
+        return (taken < limits[0]) & (idle <= limits[1]) & running(state).any()
 
     def body(carry: tuple) -> tuple:
         state, taken, idle = carry
@@ -71,7 +64,8 @@ def advance(
 
     zero = jnp.zeros((), jnp.int32)
     state, taken, _ = jax.lax.while_loop(more, body, (lanes.state, zero, zero))
-    return lanes._replace(state=state), running(state), taken[None]
+    runs = running(state).astype(jnp.int32)
+    return lanes._replace(state=state), jnp.stack([runs, jnp.full_like(runs, taken)], 1)
 
 
 def finish(lane: Lane, inputs: Inputs, held: Held) -> Result:
