@@ -1,4 +1,4 @@
-"""When the host looks who is done: by what waiting and refilling cost."""
+"""When the host looks who is done, and what it does then: by what each costs."""
 
 from types import SimpleNamespace
 
@@ -26,7 +26,8 @@ def test_lanes_are_idle_as_long_as_what_would_fill_them_takes():
     made.refilled(seconds=0.10)
     assert 5 * LANES < made.patience(False, True) < 10 * LANES
     assert made.patience(True, True) == LANES
-    made.exchanged(seconds=0.0299)  # and a look
+    made.exchanged(seconds=0.1)
+    made.exchanged(seconds=0.06)  # half of it where it is not timed
     assert made.patience(True, True) == 3 * LANES
 
 
@@ -35,7 +36,7 @@ def test_fits_that_end_nearly_together_begin_together(longest, waves):
     """Exchanges of 4 steps cost fits of 20 steps √(2 · 4 · 20) = 13 steps each."""
     made = pace()
     made.stepped(10, seconds=0.1)
-    made.exchanged(seconds=0.0399)
+    made.exchanged(seconds=0.08)
     assert not made.in_waves
     made.ended(np.array([longest]))  # too few to tell
     assert not made.in_waves

@@ -14,7 +14,8 @@ from jaxneuro.fit import Fit
 _SECONDS_A_CALL = 0.2  # at most between looks at who is done, so that progress is seen ...
 _LEAST_SECONDS = 0.002  # ... and at least: a look costs a tenth of that ...
 _LEAST_STEPS = 4  # ... and a call prepares a large x anew
-_LOOK_SECONDS = 1e-4
+_TIMED = 5  # exchanges: the device waits for the host meanwhile ...
+_UNTIMED = 0.5  # ... and the others take about half as long
 _NEVER = np.iinfo(np.int32).max
 
 
@@ -28,6 +29,7 @@ class Pace:
         self._least = min(_LEAST_STEPS, stop.max_steps + 1 if stop.fixed else self.steps)
         self._most = stop.max_steps + 1 if stop.fixed else _NEVER // 2
         self._step_seconds = self._refill_seconds = self._exchange_seconds = math.nan
+        self._timed = 0
         self._mean = self._longest = math.nan  # steps of fits in as many lanes
 
     def stepped(self, steps: int, seconds: float) -> None:
@@ -42,9 +44,15 @@ class Pace:
         """After results were taken and other fits begun."""
         self._refill_seconds = _smooth(self._refill_seconds, seconds)
 
+    @property
+    def times_exchanges(self) -> bool:
+        return self._timed < _TIMED
+
     def exchanged(self, seconds: float) -> None:
-        """After fits that ended and fits that waited changed places."""
-        self._exchange_seconds = _smooth(self._exchange_seconds, seconds + _LOOK_SECONDS)
+        """After fits that ended and fits that waited changed places. What disturbs a measurement
+        makes it longer: the shortest counts."""
+        self._timed += 1
+        self._exchange_seconds = float(np.fmin(self._exchange_seconds, _UNTIMED * seconds))
 
     def ended(self, steps: np.ndarray) -> None:
         """After fits of so many steps."""

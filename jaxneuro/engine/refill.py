@@ -44,6 +44,20 @@ def run_group(
 
     while True:
         begun = time.perf_counter()
+        if waits.any() and not runs.any():  # nothing need be moved
+            lanes, queue, in_lanes, in_slots = queue, lanes, in_slots, in_lanes
+            runs, waits = waits, np.zeros(engine.lanes, bool)
+        elif not pace.in_waves:
+            lane, slot = _pairs(~runs, waits, results.devices)
+            if len(lane):
+                moves = _moves(lane, slot, engine.lanes, results.devices)
+                lanes, queue = engine.exchange(lanes, queue, moves)
+                if pace.times_exchanges:
+                    jax.block_until_ready(lanes)
+                    pace.exchanged(time.perf_counter() - begun)
+                in_lanes[lane], in_slots[slot] = in_slots[slot], in_lanes[lane]
+                runs[lane], waits[slot] = True, False
+        begun = time.perf_counter()
         if not waits.reshape(results.devices, -1).any(1).all():  # a device has none that wait
             retire(queue, in_slots, (in_slots >= 0) & ~waits)
             if not source.ready:  # otherwise these change places with fits that begin
@@ -57,21 +71,10 @@ def run_group(
                 queue = engine.start(inputs, selects, indices)
                 queue = source.resumed(queue, waits, in_slots[waits])
                 jax.block_until_ready(queue)  # it may have read `indices` until now
-            elif not (runs.any() or waits.any()):
+                pace.refilled(time.perf_counter() - begun)
+                continue
+            if not (runs.any() or waits.any()):
                 return lanes, queue
-            pace.refilled(time.perf_counter() - begun)
-        begun = time.perf_counter()
-        if waits.any() and not runs.any():  # nothing need be moved
-            lanes, queue, in_lanes, in_slots = queue, lanes, in_slots, in_lanes
-            runs, waits = waits, np.zeros(engine.lanes, bool)
-        elif not pace.in_waves:
-            lane, slot = _pairs(~runs, waits, results.devices)
-            if len(lane):
-                moves = _moves(lane, slot, engine.lanes, results.devices)
-                lanes, queue = jax.block_until_ready(engine.exchange(lanes, queue, moves))
-                in_lanes[lane], in_slots[slot] = in_slots[slot], in_lanes[lane]
-                runs[lane], waits[slot] = True, False
-                pace.exchanged(time.perf_counter() - begun)
         begun = time.perf_counter()
         limits = pace.steps, pace.patience(bool(waits.any()), source.open)
         lanes, told = engine.advance(inputs, lanes, in_lanes >= 0, np.array(limits, np.int32))
