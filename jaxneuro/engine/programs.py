@@ -25,7 +25,6 @@ from jaxneuro.engine.work import is_special
 from jaxneuro.fit import Fit
 from jaxneuro.types import Device, Inputs
 
-_PROGRAMS = ("advance", "start", "finish", "exchange")  # what takes longest to compile first
 _engines = Recent(32)
 _weights = Recent(256)
 
@@ -35,7 +34,7 @@ class Engine(NamedTuple):
 
     Attributes:
       start: (inputs, selects, rows (slot, axis)) -> queue.
-      exchange: (lanes, queue, moves (lane, 4)) -> lanes, queue.
+      exchange: (lanes, queue, moves (lane, 4)) -> lanes, queue; None for fits of one length.
       advance: (inputs, lanes, active (lane,), limits (2,)) -> lanes, told (lane, 2).
       finish: (inputs, lanes or queue) -> `Result` with (lane, ...) leaves.
       blank: -> lanes, or a queue, of zeros.
@@ -78,8 +77,13 @@ def get_engine(
     key = (*program_key(fit, inputs, selects), width, lanes, tuple(devices))
     if key in _engines:
         return _engines[key], False
-    engine = _engines[key] = _build(fit, inputs, selects, width, lanes, devices, _PROGRAMS)
+    engine = _engines[key] = _build(fit, inputs, selects, width, lanes, devices, programs_of(fit))
     return engine, True
+
+
+def programs_of(fit: Fit) -> tuple[str, ...]:
+    """Of an engine, first what takes longest to compile; fits of one length never change places."""
+    return ("advance", "start", "finish", *(() if fit.stop.fixed else ("exchange",)))
 
 
 class Weight(NamedTuple):
