@@ -31,9 +31,12 @@ def exchange(lanes: Held, queue: Held, moves: Array) -> tuple[Held, Held]:
     the slot and whether it takes its fit, of each slot the lane and whether it takes that."""
 
     def changed(to: Held, of: Held, places: Array, where: Array) -> Held:
-        def change(a: Array, b: Array) -> Array:
-            taken = b.at[places].get(mode="promise_in_bounds")
-            return jnp.where(where.reshape(-1, *[1] * (a.ndim - 1)), taken, a)
+        def change(a: Array, b: Array) -> Array:  # by plain operations, which are quick to lower
+            one = jax.lax.GatherDimensionNumbers(tuple(range(1, a.ndim)), (0,), (0,))
+            taken = jax.lax.gather(
+                b, places[:, None], one, (1, *a.shape[1:]), mode="promise_in_bounds"
+            )
+            return jax.lax.select(jax.lax.broadcast_in_dim(where, a.shape, (0,)), taken, a)
 
         return jax.tree.map(change, to, of)
 
