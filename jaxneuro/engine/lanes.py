@@ -244,9 +244,9 @@ def _unpacked(given: tuple) -> Task:
 def _run(task: Task, engine: Engine, rows: np.ndarray, order: np.ndarray, results: Results) -> None:
     """Runs the rows of these numbers, one group of outer indices after the other."""
     count = len(task.outer)
-    selects, held = engine.place(task.selects), (engine.blank(), engine.blank())
+    selects = engine.place(task.selects)
     pace = Pace(task.fit, engine.lanes // results.devices)
     for indices, members in groups_of(rows[order, :count], order):
         chosen = task.fit.prepare(outer_inputs(task.inputs, task.outer, indices))
         placed, contest = engine.place(chosen), task.contest
-        held = _run_group(engine, placed, selects, rows, members, results, pace, held, contest)
+        _run_group(engine, placed, selects, rows, members, results, pace, contest)

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jax.tree_util import Partial
 
@@ -20,7 +19,6 @@ from jaxneuro.collector import postponed
 from jaxneuro.engine import lowering
 from jaxneuro.engine.lane import make_lane, program_key, shape_of
 from jaxneuro.engine.recent import Recent
-from jaxneuro.engine.stages import Held
 from jaxneuro.engine.work import is_special
 from jaxneuro.fit import Fit
 from jaxneuro.types import Device, Inputs
@@ -37,7 +35,6 @@ class Engine(NamedTuple):
       exchange: (lanes, queue, moves (lane, 4)) -> lanes, queue; None for fits of one length.
       advance: (inputs, lanes, active (lane,), limits (2,)) -> lanes, told (lane, 2).
       finish: (inputs, lanes or queue) -> `Result` with (lane, ...) leaves.
-      blank: -> lanes, or a queue, of zeros.
       place: inputs or selects -> the same on every device.
       result: shapes of one fit's `Result`.
       lanes: all lanes, over the devices.
@@ -49,7 +46,6 @@ class Engine(NamedTuple):
     exchange: Callable
     advance: Callable
     finish: Callable
-    blank: Callable[[], Held]
     place: Callable[[Any], Any]
     result: Any
     lanes: int
@@ -149,9 +145,6 @@ def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -
             built[name] = pool.submit(_compile, lowered, platform, effort)
     built = {name: program.result() for name, program in built.items()}
 
-    def blank() -> Held:
-        return jax.device_put(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), given.held), split)
-
     def place(tree: Any) -> Any:
         return jax.device_put(tree, whole)
 
@@ -162,7 +155,6 @@ def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -
         exchange=built.get("exchange"),  # pyright: ignore[reportArgumentType]
         advance=built.get("advance"),  # pyright: ignore[reportArgumentType]
         finish=built.get("finish"),  # pyright: ignore[reportArgumentType]
-        blank=blank,
         place=place,
         result=given.result,
         lanes=lanes * len(devices),

@@ -23,12 +23,11 @@ def run_group(
     members: np.ndarray,
     results: Results,
     pace: Pace,
-    held: tuple[Held, Held],
     contest: Contest | None = None,
-) -> tuple[Held, Held]:
-    """Runs the rows `members`, which share their outer indices; `held`: lanes and a queue that are
-    free, before and after."""
-    lanes, queue = held
+) -> None:
+    """Runs the rows `members`, which share their outer indices."""
+    lanes: Any = None  # until the first fits have begun
+    queue: Any = None
     source, order = queue_of(members, results, contest), _slot_order(engine.lanes, results.devices)
     in_lanes, in_slots = np.full((2, engine.lanes), -1)  # rows whose fits are there
     runs, waits = np.zeros((2, engine.lanes), bool)  # lanes; slots whose fit was in no lane yet
@@ -74,7 +73,7 @@ def run_group(
                 pace.refilled(time.perf_counter() - begun)
                 continue
             if not (runs.any() or waits.any()):
-                return lanes, queue
+                return
         begun = time.perf_counter()
         limits = pace.steps, pace.patience(bool(waits.any()), source.open)
         lanes, told = engine.advance(inputs, lanes, in_lanes >= 0, np.array(limits, np.int32))
