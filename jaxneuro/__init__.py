@@ -8,12 +8,12 @@ What the data of one neuron pass through, from `encoding.encode` to a table:
 
 1. `inputs.make_inputs` checks them, and shifts and scales what float32 could not hold (`origin`).
 2. `selection.search` lines up rows of indices: neuron, inner fold and strength of each fit.
-3. `engine.fit_many` plans how many lanes run side by side and compiles three programs for them:
-   start, advance, finish.
+3. `engine.fit_many` plans how many lanes run side by side and compiles the programs of
+   `engine.stages` for them: start, exchange, advance, finish.
 4. In a lane, `axes.targets` has taken the neuron's column of `y`, `axes.folds` its weights,
    `axes.grid` its strength; `fit.objective` turns parameters into a prediction, loss and penalties,
    `fit.step` takes one step of the optimizer a value-and-gradient, `fit.verdict` says when it ends.
-5. Lanes whose fits have ended hand their result to the host and take the next rows.
+5. Lanes whose fits have ended change places with fits that wait; the host takes their results.
 6. `search` chooses the neuron's strength on the inner folds and refits; `Fits` holds parameters,
    scores and statuses of all neurons, `table()` has one row a fit, `predict(x)` the rates.
 """

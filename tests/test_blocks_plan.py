@@ -62,7 +62,8 @@ def search(rng):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", [glm, mlp, minibatch, cnn, search])
 def test_within_fifteen_percent_of_the_programs(case) -> None:
-    """What all lanes share lies on the device whole; then the largest of the three programs."""
+    """What all lanes share lies on the device whole; then lanes, queue and the largest of the
+    programs."""
     lanes = 48
     fit, inputs, axes = case(np.random.default_rng(0))
     told = jn.plan(fit, inputs, axes, lanes=lanes, devices=DEVICES)
