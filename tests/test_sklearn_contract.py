@@ -26,6 +26,9 @@ from jaxneuro.engine import programs
 
 pytestmark = pytest.mark.usefixtures("hasty")
 TRANSFORMERS = {"BasisFeatures", "Lags"}
+# Of nearly separable samples, the loss in double precision tells the optimum to about 1e-7, which is
+# what one check allows two fits to differ; where the penalty is stronger, the optimum is sharper.
+STRONGER = {"LinearClassifier": {"l2": 0.1}}
 NAMES = [n if n in TRANSFORMERS else pytest.param(n, marks=pytest.mark.slow) for n in ours.__all__]
 
 
@@ -34,7 +37,7 @@ def test_scikit_learn_accepts_it(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", SkipTestWarning)  # the array API, where it is switched off
-        check_estimator(getattr(ours, name)())
+        check_estimator(getattr(ours, name)(**STRONGER.get(name, {})))
 
 
 @pytest.mark.parametrize(
