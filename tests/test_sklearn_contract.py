@@ -26,8 +26,8 @@ from jaxneuro.engine import programs
 
 pytestmark = pytest.mark.usefixtures("hasty")
 TRANSFORMERS = {"BasisFeatures", "Lags"}
-# Of nearly separable samples, the loss in double precision tells the optimum to about 1e-7, which is
-# what one check allows two fits to differ; where the penalty is stronger, the optimum is sharper.
+# Of nearly separable samples, the loss in double precision tells the optimum to about 1e-7, which
+# is what one check allows two fits to differ; where the penalty is stronger, it is sharper.
 STRONGER = {"LinearClassifier": {"l2": 0.1}}
 NAMES = [n if n in TRANSFORMERS else pytest.param(n, marks=pytest.mark.slow) for n in ours.__all__]
 
