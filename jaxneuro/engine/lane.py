@@ -130,11 +130,7 @@ def trace_step(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: in
     that all lanes share; how many these are; and the bytes of its own inputs and of its state."""
     lane = make_lane(fit, inputs, selects, width)
     program = jax.make_jaxpr(lane.step)(jax.tree.map(shape_of, inputs), lane.own, lane.state)
-    own, state = (
-        sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(part))
-        for part in (lane.own, lane.state)
-    )
-    return program, len(jax.tree.leaves(inputs)), own, state
+    return program, len(jax.tree.leaves(inputs)), bytes_of(lane.own), bytes_of(lane.state)
 
 
 def pack(tree: Any) -> Any:
@@ -151,6 +147,12 @@ def unpack(tree: Any, template: Any) -> Any:
 
 def shape_of(leaf: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf))
+
+
+def bytes_of(tree: Any) -> int:
+    """Of arrays or their shapes, keys not counted."""
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if not _is_key(leaf)]
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
 
 
 def _is_key(leaf: Any) -> bool:

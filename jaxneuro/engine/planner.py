@@ -14,12 +14,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.engine.estimate import weigh_lane
-from jaxneuro.engine.lane import selects_of
+from jaxneuro.engine.lane import bytes_of, selects_of
 from jaxneuro.engine.programs import programs_of, weigh, weigh_start
 from jaxneuro.fit import Fit
 from jaxneuro.sizes import bucket
@@ -99,7 +97,7 @@ def plan_lanes(
     groups = math.prod(axis.size for axis in axes if axis.outer)
     at_once = max(1, math.ceil(fits / groups / len(devices)))
     told = weigh_lane(fit, inputs, selects, width)
-    given, available = _bytes_of((inputs, selects)), available_bytes(devices[0])
+    given, available = bytes_of((inputs, selects)), available_bytes(devices[0])
     each, shared = max(1, told.bytes + told.waiting), given
     most = min(at_once, _MOST_LANES) * each + shared
     tight = most > _SAFE_SHARE * available
@@ -239,10 +237,3 @@ def available_bytes(device: Device) -> int:
     except (OSError, ValueError, KeyError):
         pass
     return min(free, default=8 * 2**30)
-
-
-def _bytes_of(tree) -> int:
-    leaves = [a for a in jax.tree.leaves(tree) if not jnp.issubdtype(
-        a.dtype, jax.dtypes.prng_key
-    )]  # fmt: skip
-    return sum(int(np.prod(a.shape)) * a.dtype.itemsize for a in leaves)

@@ -4,7 +4,6 @@ It knows nothing of what an axis means. Every device runs the same program over 
 a fit's bits depend neither on its neighbours nor on how many devices there are.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from jax.tree_util import Partial
 from jaxneuro import compat
 from jaxneuro.collector import postponed
 from jaxneuro.engine import lowering
-from jaxneuro.engine.lane import make_lane, program_key, shape_of
+from jaxneuro.engine.lane import bytes_of, make_lane, program_key, shape_of
 from jaxneuro.engine.recent import Recent
 from jaxneuro.engine.work import is_special
 from jaxneuro.fit import Fit
@@ -149,7 +148,6 @@ def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -
         return jax.device_put(tree, whole)
 
     first = built.get("start")
-    queue = sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(given.held))
     return Engine(
         start=lowering.in_turn(first, lanes, split) if in_turn else first,  # pyright: ignore
         exchange=built.get("exchange"),  # pyright: ignore[reportArgumentType]
@@ -159,7 +157,7 @@ def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -
         result=given.result,
         lanes=lanes * len(devices),
         compile_seconds=time.perf_counter() - begun,
-        temporary_bytes=max(map(_scratch, built.values())) + queue // len(devices),
+        temporary_bytes=max(map(_scratch, built.values())) + bytes_of(given.held) // len(devices),
     )
 
 

@@ -29,6 +29,7 @@ def run_group(
     lanes: Any = None  # until the first fits have begun
     queue: Any = None
     source, order = queue_of(members, results, contest), _slot_order(engine.lanes, results.devices)
+    each = engine.lanes // results.devices
     in_lanes, in_slots = np.full((2, engine.lanes), -1)  # rows whose fits are there
     runs, waits = np.zeros((2, engine.lanes), bool)  # lanes; slots whose fit was in no lane yet
     indices = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1])).astype(np.int32)
@@ -78,9 +79,9 @@ def run_group(
         limits = pace.steps, pace.patience(bool(waits.any()), source.open)
         lanes, told = engine.advance(inputs, lanes, in_lanes >= 0, np.array(limits, np.int32))
         told = np.array(told)
-        runs, taken = told[:, 0] > 0, told[:: engine.lanes // results.devices, 1]
+        runs, taken = told[:, 0] > 0, told[::each, 1]
         pace.stepped(int(taken.max()), time.perf_counter() - begun)
-        results.lane_steps += int(taken.sum()) * (engine.lanes // results.devices)
+        results.lane_steps += int(taken.sum()) * each
         over = (in_lanes >= 0) & ~runs, (in_slots >= 0) & ~waits
         results.show(int(np.sum(over)))
 
