@@ -57,6 +57,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="cases; none: all")
     parser.add_argument("--json", type=Path, help="write the records here")
     parser.add_argument("--quick", action="store_true", help="small: no timing to be trusted")
+    parser.add_argument(
+        "--against", nargs="*", metavar="WORD", help="only peers whose names have one of the words"
+    )
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(CASES))
@@ -68,23 +71,25 @@ def main() -> None:
     begun = time.perf_counter()
     records = []
     for name in options.names or CASES:
-        found = _in_its_own_process(name, options.quick)
+        found = _in_its_own_process(name, options.quick, options.against)
         print(table.text(found), flush=True)
         records += found
     minutes = (time.perf_counter() - begun) / 60
     if options.json:
         options.json.write_text(json.dumps(records, indent=1))
-    if not options.names and not options.quick:
+    if not options.names and not options.quick and options.against is None:
         table.write(records, minutes, Path(__file__).parent)
 
 
-def _in_its_own_process(name: str, quick: bool) -> list[dict]:
+def _in_its_own_process(name: str, quick: bool, against: list[str] | None) -> list[dict]:
     """Each case starts alike: nothing compiled, nothing allocated by the one before."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "records.json"
         command = [sys.executable, "-m", "benchmarks.case", CASES[name], str(path)]
+        command += ["--quick"] * quick
+        command += [] if against is None else ["--against", *against]
         environment = {"JAX_NUM_CPU_DEVICES": str(_cores()), **os.environ}
-        subprocess.run([*command, *["--quick"] * quick], env=environment, check=True)
+        subprocess.run(command, env=environment, check=True)
         return json.loads(path.read_text())
 
 

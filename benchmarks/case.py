@@ -1,10 +1,11 @@
-"""One case in this process: `python -m benchmarks.case module:function FILE [--quick]`."""
+"""One case in this process: `python -m benchmarks.case module:function FILE [--quick]
+[--against WORD ...]`."""
 
+import argparse
 import importlib
 import importlib.metadata
 import json
 import platform
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,21 @@ _PACKAGES = ("jax", "flax", "optax", "numpy", "torch", "nemos", "himalaya", "sci
 
 def main() -> None:
     """Writes the case's records, each with the machine and the versions it ran on."""
-    where, path, *more = sys.argv[1:]
-    module, name = where.split(":")
-    made: Any = getattr(importlib.import_module(f"benchmarks.{module}"), name)("--quick" in more)
-    records = measure(made, 1 if "--quick" in more else 5) if isinstance(made, Case) else made
+    parser = argparse.ArgumentParser()
+    parser.add_argument("where")
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--against", nargs="*")
+    options = parser.parse_args()
+    module, name = options.where.split(":")
+    made: Any = getattr(importlib.import_module(f"benchmarks.{module}"), name)(options.quick)
+    if isinstance(made, Case):
+        made = made if options.against is None else made.against(options.against)
+        records = measure(made, 1 if options.quick else 5)
+    else:
+        records = made
     facts = {"machine": _machine(), "versions": _versions()}
-    Path(path).write_text(json.dumps([{**record, **facts} for record in records]))
+    options.path.write_text(json.dumps([{**record, **facts} for record in records]))
 
 
 def _machine() -> str:

@@ -77,6 +77,6 @@ def _torch(torch: Any, x, y, folds, hidden: int, steps: int, l2: float) -> float
         optimizer.step()
         schedule.step()
     with torch.no_grad():
-        told = readout(gru(torch.tensor(z[test]))[0][:, -1]).numpy() * spread + mean
+        told = readout(gru(torch.tensor(z[test]))[0][:, -1]).cpu().numpy() * spread + mean
     missed = np.square(y[test] - told).sum(axis=0)
     return float(np.mean(1 - missed / np.square(y[test] - y[test].mean(axis=0)).sum(axis=0)))

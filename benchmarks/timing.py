@@ -55,6 +55,12 @@ class Case(NamedTuple):
     aim: dict[str, float] = {}  # noqa: RUF012
     facts: Callable[[], dict[str, Any]] = dict
 
+    def against(self, words: Sequence[str]) -> "Case":
+        """Of the peers, only those whose names have one of the words."""
+        ours, *peers = self.contestants
+        told = [one for one in peers if any(word in one.name for word in words)]
+        return self._replace(contestants=[ours, *told])
+
 
 def measure(case: Case, repeats: int = 5) -> list[dict[str, Any]]:
     """A record for each contestant; the first runs warm up, later ones go in turn."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.core
 import jax.export
 import numpy as np
 from jax.sharding import Mesh
@@ -30,11 +31,13 @@ def per_device(function: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) ->
 @contextmanager
 def own_settings() -> Iterator[None]:
     """The settings of JAX that our programs are written for, whatever the user's: lanes hold
-    infinities and NaN on purpose, and arrays of other ranks meet by broadcasting."""
+    infinities and NaN on purpose, arrays of other ranks meet by broadcasting, and products are of
+    full float32 (recent GPUs take TF32, of ten bits, by default)."""
     with (
         jax.debug_nans(False),
         jax.debug_infs(False),
         jax.numpy_rank_promotion("allow"),
+        jax.default_matmul_precision("highest"),
     ):
         yield
 
@@ -81,28 +84,40 @@ def exported(program: bytes) -> Callable:
     return jax.export.deserialize(bytearray(program)).call
 
 
-def compiler_options(platform: str, effort: str) -> dict[str, Any] | None:
+# Loops run on the device, as CUDA graphs: XLA's own ask the host at each step whether to go on. And
+# no product is tried by Triton's kernels, which takes most of the time to compile and gains nothing
+# in our cases (benchmarks/RESULTS.md, "On a GPU").
+_ON_GPUS = {
+    "xla_gpu_enable_command_buffer": "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,WHILE,CONDITIONAL",
+    "xla_gpu_graph_min_graph_size": 1,
+    "xla_gpu_enable_triton_gemm": False,
+}
+_UNTRIED = _ON_GPUS | {"xla_gpu_autotune_level": 0}
+_OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+    "cpu": {
+        "weigh": {"xla_backend_optimization_level": 0},  # its buffers are the same
+        "once": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False},
+        "run": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": True},
+    },
+    "gpu": {"weigh": _UNTRIED, "once": _UNTRIED, "run": _ON_GPUS},
+}
+
+
+def compiler_options(platform: str, effort: str) -> dict[str, Any]:
     """How hard XLA is to try: for a program that is only weighed ("weigh"), that runs once for each
     fit or gains nothing by XLA's own kernels ("once"), or that runs all the time and gains ("run").
     On CPUs, LLVM's level 1 runs as fast as 3 in all our cases and compiles in 0.6 to 0.9 of the
     time; kernels by MLIR take twice as long to compile as LLVM's own path (benchmarks/RESULTS.md,
-    "First runs")."""
-    if platform != "cpu":
-        return None
-    chosen = {
-        "weigh": {"xla_backend_optimization_level": 0},  # its buffers are the same
-        "once": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False},
-        "run": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": True},
-    }[effort]
-    options = tuple(chosen.items())
+    "First runs"). On GPUs, kernels are tried against each other where they run all the time."""
+    options = tuple(_OPTIONS.get(platform, {}).get(effort, {}).items())
     return dict(options if _known(options) else (one for one in options if _known((one,))))
 
 
 class Once:
     """`jax.jit` for programs of which most calls are the first: compiled with the effort "once", as
-    of the first call, when it is known for which platform."""
+    of the first call, when it is known for which platform. Inside another program, a part of it."""
 
-    def __init__(self, function: Callable, static: Sequence[str]):
+    def __init__(self, function: Callable, static: Sequence[str] = ()):
         self._function, self._static, self._made = function, tuple(static), None
         update_wrapper(self, function)
 
@@ -116,6 +131,8 @@ class Once:
 
     @postponed()
     def __call__(self, *arguments: Any, **options: Any) -> Any:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments)):
+            return self._function(*arguments, **options)
         return self._jitted()(*arguments, **options)
 
     def trace(self, *arguments: Any, **options: Any) -> Any:

@@ -53,7 +53,7 @@ def hasty() -> Iterator[None]:
     before = jax.config.values[flag]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            compat, "compiler_options", lambda platform, _: HASTY if platform == "cpu" else None
+            compat, "compiler_options", lambda platform, _: HASTY if platform == "cpu" else {}
         )
         jax.config.update(flag, True)
         yield

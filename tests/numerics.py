@@ -17,7 +17,7 @@ except ImportError:  # jax < 0.8
     from jax.experimental import enable_x64
 
 # A third of the time to compile, and these programs are small.
-HASTY = (compat.compiler_options("cpu", "once") or {}) | {"xla_backend_optimization_level": 0}
+HASTY = compat.compiler_options("cpu", "once") | {"xla_backend_optimization_level": 0}
 
 
 def float64():

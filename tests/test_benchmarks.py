@@ -91,12 +91,14 @@ def test_case(name):
 def test_the_command(tmp_path):
     path = tmp_path / "records.json"
     command = [sys.executable, "-m", "benchmarks"]
-    options = ["refill", "--quick", "--json", str(path)]
+    options = ["refill", "--quick", "--against", "once", "--json", str(path)]
     subprocess.run([*command, *options], check=True, capture_output=True)
     records = json.loads(path.read_text())
     wanted = {"case", "implementation", "seconds", "compile_seconds", "fits", "fits_per_second",
               "gflops", "peak_gflops", "quality", "machine", "versions"}  # fmt: skip
     assert all(wanted <= set(record) for record in records)
+    told = [record["implementation"] for record in records]
+    assert told == ["jaxneuro", "our lanes, filled once"]
     listed = subprocess.run([*command, "--list"], check=True, capture_output=True, text=True)
     assert listed.stdout.split() == list(CASES)
     wrong = subprocess.run([*command, "glm"], capture_output=True, text=True)

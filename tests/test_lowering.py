@@ -19,6 +19,7 @@ from jaxneuro import (
     Axis,
     areas,
     axes,
+    compat,
     condense,
     fit_many,
     losses,
@@ -43,7 +44,12 @@ LANES = 3
 
 
 def stages_of(fit: Fit, inputs: Any, every: list) -> dict[str, Any]:
-    """The engine's traced programs of one device."""
+    """The engine's traced programs of one device, as `fit_many` has them traced."""
+    with compat.own_settings():
+        return _stages_of(fit, inputs, every)
+
+
+def _stages_of(fit: Fit, inputs: Any, every: list) -> dict[str, Any]:
     every = flatten_axes(every)
     row = np.zeros(len(every), np.int32)
     task = make_task(fit, inputs, every, row)
@@ -72,7 +78,20 @@ def primitives(jaxpr: Any) -> set[str]:
     return found.union(*(primitives(body) for eqn in jaxpr.eqns for body in inner_of(eqn)))
 
 
+def products(jaxpr: Any) -> Iterator[Any]:
+    """Of floating-point numbers: matrix products and convolutions."""
+    for eqn in jaxpr.eqns:
+        floating = jnp.issubdtype(eqn.outvars[0].aval.dtype, jnp.floating) if eqn.outvars else False
+        if floating and eqn.primitive.name in ("dot_general", "conv_general_dilated"):
+            yield eqn
+        for body in inner_of(eqn):
+            yield from products(body)
+
+
 def check(traced: Any) -> None:
+    in_full = (jax.lax.Precision.HIGHEST,) * 2
+    short = [eqn for eqn in products(traced.jaxpr.jaxpr) if eqn.params["precision"] != in_full]
+    assert not short, f"{len(short)} products in TF32 on a GPU: {short[0]}"
     asks = {n for n in primitives(traced.jaxpr.jaxpr) if "callback" in n or n.startswith("debug")}
     assert not asks and not traced.jaxpr.effects
     for platform in ELSEWHERE:

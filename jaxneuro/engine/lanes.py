@@ -159,12 +159,13 @@ def plan(
     devices: Sequence[Device] | None = None,
 ) -> Plan:
     """What `fit_many` would do: fits, lanes, memory, compilations. Nothing is fitted."""
-    axes, inputs = flatten_axes(axes), checks.as_they_are(fit, inputs)
-    checks.check_axes(inputs, axes)
-    chosen = rows_of(axes, rows)
-    task = make_task(fit, inputs, axes, chosen[0])
-    devices = tuple(devices or jax.local_devices())
-    return plan_lanes(fit, task.first, task.axes, len(chosen), lanes, devices)
+    with compat.own_settings():
+        axes, inputs = flatten_axes(axes), checks.as_they_are(fit, inputs)
+        checks.check_axes(inputs, axes)
+        chosen = rows_of(axes, rows)
+        task = make_task(fit, inputs, axes, chosen[0])
+        devices = tuple(devices or jax.local_devices())
+        return plan_lanes(fit, task.first, task.axes, len(chosen), lanes, devices)
 
 
 class _Here:
@@ -223,8 +224,10 @@ class _Here:
 
 def _greet(folder: str, fits: int, lanes: int | str) -> Greeting:
     """On a worker: the lanes of its plan."""
-    task, devices = arrived(folder, _unpacked), jax.local_devices()
-    return Greeting(choose_lanes(task, fits, lanes, devices), len(devices), devices[0].device_kind)
+    devices = jax.local_devices()
+    with compat.own_settings():
+        count = choose_lanes(arrived(folder, _unpacked), fits, lanes, devices)
+    return Greeting(count, len(devices), devices[0].device_kind)
 
 
 def _work(folder: str, rows: np.ndarray, lanes: int, keep: str) -> Block:

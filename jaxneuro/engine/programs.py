@@ -130,17 +130,18 @@ def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -
     with ThreadPoolExecutor() as pool:
         built, in_turn = {}, False
         for name in wanted:
-            special = name == "exchange"  # nothing but gathers, which XLA's own kernels do as well
+            gains = name == "exchange"  # nothing but gathers, which XLA's own kernels do as well
             if name == "start":
                 lowered, in_turn = lowering.start(lane, given)
             elif name == "exchange":
                 lowered = lowering.exchange(given)
             else:
                 traced = getattr(lowering, name)(lane, given)
-                lowered, special = traced.lower(), is_special(traced.jaxpr.jaxpr)
+                lowered, gains = traced.lower(), is_special(traced.jaxpr.jaxpr)
             if not (name == "start" and in_turn):
                 lowering.refuse_lapack(lowered, devices)
-            effort = "weigh" if weighed else "run" if special else "once"
+            gains = gains if platform == "cpu" else name == "advance"
+            effort = "weigh" if weighed else "run" if gains else "once"
             built[name] = pool.submit(_compile, lowered, platform, effort)
     built = {name: program.result() for name, program in built.items()}
 

@@ -37,17 +37,15 @@ class Frame(NamedTuple):
 
 
 def output(recipe: Recipe, params: Params, x: Array) -> Array:
-    """The model's prediction, never in less than float32 (TF32 is the default of recent GPUs)."""
-    with jax.default_matmul_precision("highest"):
-        return recipe.model.apply(params, x)
+    """The model's prediction."""
+    return recipe.model.apply(params, x)
 
 
 def _drawn(recipe: Recipe, params: Params, inputs: Inputs, step: Array) -> Array:
     """`output` of a model that is random while it is fitted."""
     assert recipe.model.train is not None
     key = jax.random.fold_in(jax.random.fold_in(inputs.key, _TRAINING), step)
-    with jax.default_matmul_precision("highest"):
-        return recipe.model.train(params, inputs.x, key)
+    return recipe.model.train(params, inputs.x, key)
 
 
 def align(prediction: Array, y: Array, loss: Loss) -> Array:

@@ -10,9 +10,9 @@ the same start (Nocedal & Wright 2006, Numerical Optimization, section 5.1, prec
 from functools import partial
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 
+from jaxneuro.compat import Once
 from jaxneuro.fit.scaling import Scaling, at_layer, total
 from jaxneuro.several import single
 from jaxneuro.types import Array, Moments, Params
@@ -48,17 +48,16 @@ def moments(x: Array, weight: Array, scaled: bool) -> Moments:
     return _moments(single(x, "precondition=True").reshape(x.shape[0], -1), weight, scaled)
 
 
-@partial(jax.jit, static_argnums=2)
+@partial(Once, static=("scaled",))
 def _moments(flat: Array, weight: Array, scaled: bool) -> Moments:
     share = (weight / weight.sum()).astype(flat.dtype)
-    with jax.default_matmul_precision("highest"):
-        mean = total(share, flat)
-        centred = (flat - mean) * jnp.sqrt(share)[:, None]
-        deviation = jnp.sqrt(jnp.square(centred).sum(axis=0))
-        varies = deviation > 1e-5 * jnp.abs(mean)  # below, rounding alone
-        deviation = jnp.where(varies & scaled, deviation, 1)
-        centred = centred / deviation
-        values, vectors = jnp.linalg.eigh(centred.T @ centred)
+    mean = total(share, flat)
+    centred = (flat - mean) * jnp.sqrt(share)[:, None]
+    deviation = jnp.sqrt(jnp.square(centred).sum(axis=0))
+    varies = deviation > 1e-5 * jnp.abs(mean)  # below, rounding alone
+    deviation = jnp.where(varies & scaled, deviation, 1)
+    centred = centred / deviation
+    values, vectors = jnp.linalg.eigh(centred.T @ centred)
     return Moments(mean, deviation, jnp.maximum(values, 0), vectors)
 
 
@@ -91,8 +90,7 @@ def natural(params: Params, layer: tuple[str, ...], known: Moments, basis: Basis
         bias = basis.bias_width * dense["bias"] - basis.offset @ kernel
         return {**dense, "kernel": kernel, "bias": bias}
 
-    with jax.default_matmul_precision("highest"):
-        return at_layer(params, layer, change)
+    return at_layer(params, layer, change)
 
 
 def inverse(params: Params, layer: tuple[str, ...], known: Moments, basis: Basis) -> Params:
@@ -106,5 +104,4 @@ def inverse(params: Params, layer: tuple[str, ...], known: Moments, basis: Basis
         kernel = known.vectors.T @ kernel / basis.width[:, None]
         return {**dense, "kernel": kernel, "bias": bias}
 
-    with jax.default_matmul_precision("highest"):
-        return at_layer(params, layer, change)
+    return at_layer(params, layer, change)

@@ -18,6 +18,7 @@ from jaxneuro.fit.objective import Frame
 from jaxneuro.fit.recipe import Recipe, build_optimizer
 from jaxneuro.fit.verdict import Progress, begin, judge
 from jaxneuro.losses import mean_loss
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array, Inputs, Origin, Params, Result, Status, Warned
 
 
@@ -58,6 +59,7 @@ def clean(inputs: Inputs) -> Inputs:
     )
 
 
+@in_full
 def prepare(recipe: Recipe, inputs: Inputs) -> Inputs:
     if not recipe.precondition:
         return inputs
@@ -65,6 +67,7 @@ def prepare(recipe: Recipe, inputs: Inputs) -> Inputs:
     return inputs._replace(moments=found)
 
 
+@in_full
 def start(recipe: Recipe, inputs: Inputs) -> FitState:
     inputs = clean(inputs)
     params = recipe.model.init(jax.random.fold_in(inputs.key, 0), several.taken(inputs.x, slice(1)))
@@ -105,6 +108,7 @@ def _inspect(recipe: Recipe, inputs: Inputs) -> tuple[Array, Array]:
     return bad, warning.astype(jnp.int32)
 
 
+@in_full
 def step(recipe: Recipe, inputs: Inputs, state: FitState) -> FitState:
     inputs, judges = clean(inputs), None
     if recipe.batch and state.draws is not None:
@@ -153,6 +157,7 @@ def status(state: FitState) -> Array:
     return state.progress.status
 
 
+@in_full
 def result(recipe: Recipe, inputs: Inputs, state: FitState) -> Result:
     inputs = clean(inputs)
     params = objective.returned(recipe, state.kept, state.frame, inputs)
@@ -189,6 +194,7 @@ def _own_origin(inputs: Inputs) -> Origin | None:
     return inputs.y_origin
 
 
+@in_full
 def predict(recipe: Recipe, params: Params, x: Array) -> Array:
     found = in_blocks(lambda part: objective.output(recipe, params, part), x, recipe.batch)
     return recipe.loss.response(found)

@@ -8,7 +8,6 @@ readout takes the units back when the fit has ended.
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from jaxneuro.fit import scaling
@@ -98,13 +97,12 @@ def _there(y: Array, weight: Array) -> Array:
 
 def _mean(y: Array, weight: Array) -> Array:
     """By products, which XLA's CPU code runs ten times as fast as masked sums."""
-    with jax.default_matmul_precision("highest"):
-        if y.ndim == 1:  # of samples without a value the weight is 0 already
-            total = weight.sum()
-            seen = jnp.where(weight > 0, y, 0).astype(weight.dtype)
-            return (weight * seen).sum() / jnp.where(total > 0, total, 1)
-        there = _there(y, weight)
-        values = jnp.where(there, y, 0).reshape(len(y), -1).astype(weight.dtype)
-        total = weight @ there.reshape(len(y), -1).astype(weight.dtype)
-        found = weight @ values / jnp.where(total > 0, total, 1)
+    if y.ndim == 1:  # of samples without a value the weight is 0 already
+        total = weight.sum()
+        seen = jnp.where(weight > 0, y, 0).astype(weight.dtype)
+        return (weight * seen).sum() / jnp.where(total > 0, total, 1)
+    there = _there(y, weight)
+    values = jnp.where(there, y, 0).reshape(len(y), -1).astype(weight.dtype)
+    total = weight @ there.reshape(len(y), -1).astype(weight.dtype)
+    found = weight @ values / jnp.where(total > 0, total, 1)
     return found.reshape(y.shape[1:])

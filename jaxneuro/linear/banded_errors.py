@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxneuro.compat import Once
 from jaxneuro.types import Array
 
 _REACH = 6  # neighbours among the eigenvalues that are summed without a matrix product
@@ -93,7 +94,7 @@ class Found(NamedTuple):
     penalty: Array
 
 
-@jax.jit
+@Once
 def search(
     design: Primal | Dual, y: Array, train: Part, test: Part, candidates: Array, l2: Array
 ) -> Found:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxneuro.compat import Once
 from jaxneuro.linear.banded_errors import Dual, Part, Primal, doubly_centred, eigen
 from jaxneuro.types import Array
 
@@ -49,14 +50,14 @@ def refit(
     return found, mean_y - mean_x @ found
 
 
-@jax.jit
+@Once
 def _gram(design: Primal, part: Part) -> Array:
     with jax.default_matmul_precision("highest"):
         centred = _centred(design.x, part)
         return centred.T * part.share @ centred
 
 
-@jax.jit
+@Once
 def _primal(design: Primal, gram: Array, gamma: Array, part: Part) -> tuple[Array, Array, Array]:
     """Values (k,), and what takes targets to the vectors (k, n) and these to kernels."""
     with jax.default_matmul_precision("highest"):
@@ -66,7 +67,7 @@ def _primal(design: Primal, gram: Array, gamma: Array, part: Part) -> tuple[Arra
         return values, back.T @ _centred(design.x, part).T * part.share, back
 
 
-@jax.jit
+@Once
 def _dual(design: Dual, gamma: Array, part: Part) -> tuple[Array, Array, Array]:
     """The same, back to a coefficient for each sample."""
     with jax.default_matmul_precision("highest"):
@@ -76,13 +77,13 @@ def _dual(design: Dual, gamma: Array, part: Part) -> tuple[Array, Array, Array]:
         return values, back.T, back
 
 
-@jax.jit
+@Once
 def _along(values: Array, onto: Array, back: Array, y: Array, l2: Array) -> Array:
     with jax.default_matmul_precision("highest"):
         return back @ (onto @ y / (values[:, None] + l2))
 
 
-@jax.jit
+@Once
 def _products(x: Array, part: Part, coefficients: Array) -> Array:
     with jax.default_matmul_precision("highest"):
         return _centred(x, part).T @ coefficients

@@ -16,7 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.axes import subjects
+from jaxneuro.compat import Once
 from jaxneuro.fit import Fit, FitState
+from jaxneuro.precision import in_full
 from jaxneuro.several import single
 from jaxneuro.splits import Splits
 from jaxneuro.types import Axis, Closed, Inputs
@@ -176,12 +178,13 @@ def _check(fit: Fit, inputs: Inputs) -> None:
                          "the same means and covariances")  # fmt: skip
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(Once, static=("apply",))
+@in_full
 def _applied(apply: Callable, params: Any, x: Any) -> Any:
     return apply(params, x)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(Once, static=("loss",))
 def _slopes(loss: Callable, points: Any) -> Any:
     """(point, sample) derivatives of a loss in its prediction."""
     y = jnp.asarray([1.0, 0.0, 3.0])

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxneuro.compat import Once
 from jaxneuro.engine.recent import Recent
 from jaxneuro.types import Array
 
@@ -76,13 +77,13 @@ def _decomposed(x: Array, part: Part) -> Decomposed:
         return Decomposed(share, mean, jnp.maximum(values, 0), back, onto * root)
 
 
-@jax.jit
+@Once
 def decompose(x: Array, part: Part) -> Decomposed:
     """Of these samples of x (sample, feature)."""
     return _decomposed(x, part)
 
 
-@jax.jit
+@Once
 def look_ahead(x: Array, fitted: Part, scored: Part) -> Ahead:
     """From what is fitted to what is scored of x (sample, feature)."""
     with jax.default_matmul_precision("highest"):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxneuro.blocks import blocks, put, tell_infinite, width_of
+from jaxneuro.compat import Once
 from jaxneuro.linear.checks import checked, checked_results, used_of
 from jaxneuro.linear.columns import centred, groups, in_units, precision, rounded
 from jaxneuro.linear.decomposed import Ahead, Decomposed, Kept, decompose, look_ahead, parts_of
@@ -160,7 +161,7 @@ class _Search:
         )
 
 
-@jax.jit
+@Once
 def _fold_errors(y: Array, fitted: Array, scored: Any, parts: Ahead, l2: Array) -> Array:
     """(P, target) mean squared error of the scored samples."""
     with jax.default_matmul_precision("highest"):
@@ -177,7 +178,7 @@ def _fold_errors(y: Array, fitted: Array, scored: Any, parts: Ahead, l2: Array) 
         return _by_blocks(errors, y)
 
 
-@jax.jit
+@Once
 def _fit_each(y: Array, places: Array, parts: Decomposed, l2: Array) -> tuple[Array, Array]:
     """Kernel (feature, target) and bias (target,), each target with its own penalty."""
     with jax.default_matmul_precision("highest"):

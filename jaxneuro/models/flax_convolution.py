@@ -1,4 +1,4 @@
-"""Flax's own convolutions, made fast under many fits on CPUs by `models.convolution`."""
+"""Flax's own convolutions, made fast under many fits by `models.convolution`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,20 +22,13 @@ def conv_general_dilated(
     feature_group_count: int = 1,
     **more: Any,
 ) -> Array:
-    """`lax.conv_general_dilated` as Flax's layers call it, fast under many fits on CPUs. What they
-    do not ask for (other layouts, a dilated image) is `lax`'s own; and all of it on GPUs, where
-    `vmap` of that was the faster one (benchmarks/RESULTS.md, "On a GPU")."""
+    """`lax.conv_general_dilated` as Flax's layers call it, fast under many fits. What they do not
+    ask for (other layouts, a dilated image) is `lax`'s own."""
     count = lhs.ndim - 2
     dilation = tuple(rhs_dilation or (1,) * count)
     flax = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, layout(count))
     known = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
-    elsewhere = jax.default_backend() != "cpu"
-    if (
-        elsewhere
-        or known != flax
-        or any(d != 1 for d in lhs_dilation or ())
-        or lhs.dtype != rhs.dtype
-    ):
+    if known != flax or any(d != 1 for d in lhs_dilation or ()) or lhs.dtype != rhs.dtype:
         return jax.lax.conv_general_dilated(
             lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers,
             feature_group_count, **more,
