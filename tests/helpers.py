@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from jaxneuro import axes, losses, metrics, models, optimizers, penalties
+from jaxneuro.engine import programs
 from jaxneuro.fit import Fit, Stop, make_fit
 from jaxneuro.fits import Fits
 from jaxneuro.inputs import make_inputs
@@ -130,3 +131,10 @@ def python(code: str, *arguments, check: bool = True, **environment: str):
     )
     assert run.returncode == 0 or not check, f"status {run.returncode}: {run.stderr[-3000:]}"
     return run
+
+
+def settled() -> None:
+    """Waits until no program is compiled in the background."""
+    for engine in [*programs._engines.values()]:
+        if engine.exchange.begun:
+            engine.exchange.result()

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from helpers import settled
 
 from jaxneuro import (
     axes,
@@ -59,8 +60,10 @@ def test_another_recording_of_about_the_size_compiles_nothing():
         return found, found.fits.predict(x)
 
     search(250, 20, 0)
+    settled()
     COMPILED.clear()
     found, rates = search(242, 17, 1)
+    settled()
     assert not COMPILED and found.compile_seconds < 0.1
     assert rates.shape == (17, 1, 242)
 

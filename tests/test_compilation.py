@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import FEATURES, LANES, SAMPLES, TARGETS, counts, problem
+from helpers import FEATURES, LANES, SAMPLES, TARGETS, counts, problem, settled
 
 from jaxneuro import (
     Axis,
@@ -38,8 +38,15 @@ _COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
 class Counted:
+    """What was built; programs once none is under way."""
+
     engines = 0
-    programs = 0
+    compiled = 0
+
+    @property
+    def programs(self) -> int:
+        settled()
+        return self.compiled
 
 
 @contextmanager
@@ -48,12 +55,13 @@ def counting(monkeypatch):
     counted, build = Counted(), programs._build
 
     def listen(event, seconds, **_):
-        counted.programs += event == _COMPILED
+        counted.compiled += event == _COMPILED
 
     def building(*arguments, **options):
         counted.engines += 1
         return build(*arguments, **options)
 
+    settled()
     jax.monitoring.register_event_duration_secs_listener(listen)
     monkeypatch.setattr(programs, "_build", building)
     try:
@@ -187,7 +195,7 @@ def texts(every, lanes=WIDE):
     inputs = problem()
     devices = tuple(jax.local_devices()[:1])
     built, _ = get_engine(DESCENT, inputs, selects_of(every), len(every), lanes, devices)
-    return "\n".join(p.as_text() for p in (built.start, built.advance, built.finish))
+    return "\n".join(program.result().as_text() for program in built.needed)
 
 
 def lanes_of_x(text: str) -> list[str]:

@@ -25,7 +25,7 @@ def run(**options):
 @pytest.fixture
 def full(monkeypatch):
     """Gives a function: with this many lanes a device is full, after some fits have ended."""
-    real = lanes._run_group
+    real = lanes.run_group
 
     def fill(*which, error=FULL):
         def run_group(engine, inputs, selects, rows, members, *rest):
@@ -34,7 +34,7 @@ def full(monkeypatch):
             real(engine, inputs, selects, rows, members[:10], *rest)
             raise error
 
-        monkeypatch.setattr(lanes, "_run_group", run_group)
+        monkeypatch.setattr(lanes, "run_group", run_group)
 
     return fill
 

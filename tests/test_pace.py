@@ -12,7 +12,16 @@ LANES = 8
 
 
 def pace(**stop) -> Pace:
-    return Pace(SimpleNamespace(stop=Stop(**stop)), LANES)  # pyright: ignore[reportArgumentType]
+    made = Pace(SimpleNamespace(stop=Stop(**stop)), LANES)  # pyright: ignore[reportArgumentType]
+    made.exchanges = True
+    return made
+
+
+def test_all_begin_together_until_there_is_a_program_by_which_they_change_places():
+    made = pace()
+    assert not made.in_waves
+    made.exchanges = False
+    assert made.in_waves and made.patience(True, True) > 10**9
 
 
 def test_lanes_are_idle_as_long_as_what_would_fill_them_takes():

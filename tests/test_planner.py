@@ -51,7 +51,7 @@ def test_memory_is_linear_in_lanes_and_what_the_compiler_says():
 
 
 def test_planning_runs_nothing(monkeypatch):
-    monkeypatch.setattr("jaxneuro.engine.lanes._run_group", None)
+    monkeypatch.setattr("jaxneuro.engine.lanes.run_group", None)
     monkeypatch.setattr("jaxneuro.engine.lanes.get_engine", None)
     told = planned()
     assert told.fits == 800 and told.devices == 1 and told.waves >= 1

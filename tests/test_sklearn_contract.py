@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from helpers import settled
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, SkipTestWarning
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
@@ -63,6 +64,7 @@ def built(monkeypatch):
         counted["engines"] += 1
         return build(*arguments, **options)
 
+    settled()
     jax.monitoring.register_event_duration_secs_listener(listen)
     monkeypatch.setattr(programs, "_build", building)
     yield counted
@@ -85,11 +87,13 @@ def test_a_grid_search_compiles_once_for_its_folds_and_once_for_its_refit(built)
     search.fit(x, y)
     assert built["engines"] == 2  # of 96 and of 120 samples, for 11 fits
     assert search.best_params_ == {"linearregressor__l2": 0.001}
+    settled()
     built.update(engines=0, programs=0)
     again = clone(search).fit(x + 1, y[:, ::-1])  # other objects, other values
     again.predict(x)
     pickle.loads(pickle.dumps(again)).fit(x, y)
     cross_val_predict(ours.LinearRegressor(0.3), x, y, cv=5)
+    settled()
     assert built == {"engines": 0, "programs": 0}
 
 

@@ -16,7 +16,7 @@ from jaxneuro.engine.executors import Block, Crew, Greeting
 from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.planner import Plan, available_bytes, plan_lanes, whole_vectors
 from jaxneuro.engine.programs import Engine, get_engine
-from jaxneuro.engine.refill import run_group as _run_group
+from jaxneuro.engine.refill import run_group
 from jaxneuro.engine.results import Results
 from jaxneuro.engine.rows import flatten_axes, groups_of, in_order, outer_inputs, rows_of, run_facts
 from jaxneuro.engine.shipping import arrived
@@ -183,28 +183,22 @@ class _Here:
         self.compile_seconds = time.perf_counter() - begun if lanes == "auto" else 0.0
         self.task, self._on = task, devices
         self.devices, self.kind = len(devices), jax.local_devices()[0].device_kind
-        self._engine = self._built(self.lanes)
-        self.width, self.result = self._engine.lanes, self._engine.result
+        self._engine = self._built()
+        self.result = self._engine.result
 
-    def _built(self, lanes: int) -> Engine:
+    def _built(self) -> Engine:
+        """Whose programs may be under way."""
         task = self.task
-        engine, built = get_engine(
-            task.fit, task.first, task.selects, len(task.axes), lanes, self._on
+        engine, self._new = get_engine(
+            task.fit, task.first, task.selects, len(task.axes), self.lanes, self._on
         )
-        self.compile_seconds += engine.compile_seconds if built else 0.0
-        available = available_bytes(self._on[0])
-        if engine.temporary_bytes > available:
-            raise MemoryError(
-                f"{lanes} lanes need {engine.temporary_bytes / 1e9:.2f} GB on each device and "
-                f"{available / 1e9:.2f} GB are free: fewer lanes, make_fit(batch=...) or fewer "
-                "samples"
-            )
+        self.width, self._checked = engine.lanes, False
         return engine
 
     def run(self, rows: np.ndarray, order: np.ndarray, results: Results) -> None:
         """Runs the rows of these numbers."""
         try:
-            return _run(self.task, self._engine, rows, order, results)
+            return self._run(rows, order, results)
         except jax.errors.JaxRuntimeError as error:
             if self.lanes == 1 or "RESOURCE_EXHAUSTED" not in str(error):
                 raise
@@ -214,9 +208,35 @@ class _Here:
             f"{self.lanes}, and agree to rounding with what they would have been",
             stacklevel=4,
         )
-        self._engine = self._built(self.lanes)
-        self.width = self._engine.lanes
-        _run(self.task, self._engine, rows, order[~results.done[order]], results)
+        self._engine = self._built()
+        self._run(rows, order[~results.done[order]], results)
+
+    def _run(self, rows: np.ndarray, order: np.ndarray, results: Results) -> None:
+        """One group of outer indices after the other."""
+        task, engine = self.task, self._engine
+        selects = engine.place(task.selects)
+        pace = Pace(task.fit, engine.lanes // results.devices)
+        for indices, members in groups_of(rows[order, : len(task.outer)], order):
+            if len(members) > engine.lanes and not task.fit.stop.fixed:
+                engine.exchange.begin()
+            chosen = task.fit.prepare(outer_inputs(task.inputs, task.outer, indices))
+            placed = engine.place(chosen)
+            self._check()
+            run_group(engine, placed, selects, rows, members, results, pace, task.contest)
+
+    def _check(self) -> None:
+        """Waits, the first time, until the programs are compiled, which have to fit into memory."""
+        if self._checked:
+            return
+        needed, available = self._engine.temporary_bytes, available_bytes(self._on[0])
+        self.compile_seconds += self._engine.compile_seconds if self._new else 0.0
+        self._checked = True
+        if needed > available:
+            raise MemoryError(
+                f"{self.lanes} lanes need {needed / 1e9:.2f} GB on each device and "
+                f"{available / 1e9:.2f} GB are free: fewer lanes, make_fit(batch=...) or fewer "
+                "samples"
+            )
 
     def close(self) -> None:
         pass
@@ -242,14 +262,3 @@ def _work(folder: str, rows: np.ndarray, lanes: int, keep: str) -> Block:
 
 def _unpacked(given: tuple) -> Task:
     return make_task(*given)
-
-
-def _run(task: Task, engine: Engine, rows: np.ndarray, order: np.ndarray, results: Results) -> None:
-    """Runs the rows of these numbers, one group of outer indices after the other."""
-    count = len(task.outer)
-    selects = engine.place(task.selects)
-    pace = Pace(task.fit, engine.lanes // results.devices)
-    for indices, members in groups_of(rows[order, :count], order):
-        chosen = task.fit.prepare(outer_inputs(task.inputs, task.outer, indices))
-        placed, contest = engine.place(chosen), task.contest
-        _run_group(engine, placed, selects, rows, members, results, pace, contest)

@@ -30,6 +30,10 @@ class Shapes(NamedTuple):
     limits: Any
     result: Any  # of one fit
 
+    @property
+    def platform(self) -> str:
+        return self.mesh.devices.flat[0].platform
+
 
 def shapes(lane: Lane, inputs: Any, selects: Any, width: int, lanes: int, mesh: Any) -> Shapes:
     """Of rows of so many axes, and so many lanes on each device."""

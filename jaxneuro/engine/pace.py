@@ -20,11 +20,13 @@ _NEVER = np.iinfo(np.int32).max
 
 
 class Pace:
-    """Of fits in so many `lanes` of each device: `steps` to the next look at who is done."""
+    """Of fits in so many `lanes` of each device: `steps` to the next look at who is done, and
+    whether there is a program by which they change places."""
 
     def __init__(self, fit: Fit, lanes: int):
         stop = fit.stop
         self.lanes, self._fixed = lanes, stop.fixed
+        self.exchanges = False
         self.steps = min(stop.max_steps + 1, 10)
         self._least = min(_LEAST_STEPS, stop.max_steps + 1 if stop.fixed else self.steps)
         self._most = stop.max_steps + 1 if stop.fixed else _NEVER // 2
@@ -64,7 +66,7 @@ class Pace:
     def in_waves(self) -> bool:
         """Whether all lanes had better begin together: the slowest of a wave costs the others fewer
         steps than changing places one by one, and being idle before."""
-        if self._fixed:
+        if self._fixed or not self.exchanges:
             return True
         dear = math.sqrt(2 * self._in_steps(self._exchange_seconds) * self._mean)
         return self._longest - self._mean < dear

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxneuro.engine.estimate import weigh_lane
 from jaxneuro.engine.lane import bytes_of, selects_of
-from jaxneuro.engine.programs import programs_of, weigh, weigh_start
+from jaxneuro.engine.programs import weigh, weigh_start
 from jaxneuro.fit import Fit
 from jaxneuro.sizes import bucket
 from jaxneuro.types import Axis, Device, Inputs
@@ -136,7 +136,7 @@ def plan_lanes(
         bytes_per_lane=each,
         bytes_shared=shared,
         bytes_predicted=shared + count * each,
-        compilations=len(programs_of(fit)),
+        compilations=3 + (at_once > count and not fit.stop.fixed),
         reason=reason,
     )
 

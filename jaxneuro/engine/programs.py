@@ -6,7 +6,8 @@ a fit's bits depend neither on its neighbours nor on how many devices there are.
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +17,8 @@ from jax.tree_util import Partial
 from jaxneuro import compat
 from jaxneuro.collector import postponed
 from jaxneuro.engine import lowering
-from jaxneuro.engine.lane import bytes_of, make_lane, program_key, shape_of
+from jaxneuro.engine.background import Background
+from jaxneuro.engine.lane import Lane, bytes_of, make_lane, program_key, shape_of
 from jaxneuro.engine.recent import Recent
 from jaxneuro.engine.work import is_special
 from jaxneuro.fit import Fit
@@ -26,30 +28,46 @@ _engines = Recent(32)
 _weights = Recent(256)
 
 
-class Engine(NamedTuple):
-    """Compiled programs for a fixed number of lanes (`stages` says what they do).
+@dataclass(eq=False)
+class Engine:
+    """Programs for so many lanes (`stages` says what they do), compiled in the background.
 
     Attributes:
       start: (inputs, selects, rows (slot, axis)) -> queue.
-      exchange: (lanes, queue, moves (lane, 4)) -> lanes, queue; None for fits of one length.
+      exchange: (lanes, queue, moves (lane, 4)) -> lanes, queue; compiled once it `begin`s, and
+        nothing waits for it.
       advance: (inputs, lanes, active (lane,), limits (2,)) -> lanes, told (lane, 2).
       finish: (inputs, lanes or queue) -> `Result` with (lane, ...) leaves.
       place: inputs or selects -> the same on every device.
       result: shapes of one fit's `Result`.
       lanes: all lanes, over the devices.
-      compile_seconds: what building this took.
-      temporary_bytes: memory of one device for lanes, queue and scratch of the largest program.
+      needed: the programs without which no fit runs.
+      held_bytes: of lanes and queue on one device.
+      begun: when it was built, by `time.perf_counter`.
     """
 
     start: Callable
-    exchange: Callable
-    advance: Callable
-    finish: Callable
+    exchange: Background
+    advance: Background
+    finish: Background
     place: Callable[[Any], Any]
     result: Any
     lanes: int
-    compile_seconds: float
-    temporary_bytes: int
+    needed: tuple[Background, ...]
+    held_bytes: int
+    begun: float
+
+    @cached_property
+    def temporary_bytes(self) -> int:
+        """Memory of one device for lanes, queue and scratch of the largest program; waits until the
+        programs are compiled."""
+        largest = max(_scratch(program.result()) for program in self.needed)
+        return max(largest, 2 * self.held_bytes) + self.held_bytes  # an exchange gives both
+
+    @property
+    def compile_seconds(self) -> float:
+        """From the beginning until the programs were compiled."""
+        return max(program.ended for program in self.needed) - self.begun
 
 
 def get_engine(
@@ -72,13 +90,8 @@ def get_engine(
     key = (*program_key(fit, inputs, selects), width, lanes, tuple(devices))
     if key in _engines:
         return _engines[key], False
-    engine = _engines[key] = _build(fit, inputs, selects, width, lanes, devices, programs_of(fit))
+    engine = _engines[key] = _build(fit, inputs, selects, width, lanes, devices)
     return engine, True
-
-
-def programs_of(fit: Fit) -> tuple[str, ...]:
-    """Of an engine, first what takes longest to compile; fits of one length never change places."""
-    return ("advance", "start", "finish", *(() if fit.stop.fixed else ("exchange",)))
 
 
 class Weight(NamedTuple):
@@ -102,9 +115,10 @@ def weigh(
     look at all."""
     key = (*program_key(fit, inputs, selects), width, lanes, program)
     if key not in _weights:
-        device = jax.local_devices()[:1]
-        engine = _build(fit, inputs, selects, width, lanes, device, [program], weighed=True)
-        _weights[key] = Weight(engine.temporary_bytes, compat.flops(getattr(engine, program)))
+        given, lane = _shapes(fit, inputs, selects, width, lanes, jax.local_devices()[:1])
+        lowered = _lowered(program, lane, given)[0]
+        compiled = _compile(lowered, given.platform, "weigh")
+        _weights[key] = Weight(_scratch(compiled) + bytes_of(given.held), compat.flops(compiled))
     return _weights[key]
 
 
@@ -116,50 +130,69 @@ def weigh_start(
 
 
 @postponed()
-def _build(fit, inputs, selects, width, lanes, devices, wanted, weighed=False) -> Engine:
-    """An engine of the programs `wanted` alone."""
+def _build(fit, inputs, selects, width, lanes, devices) -> Engine:
     begun = time.perf_counter()
-    mesh = compat.lane_mesh(devices)
-    split = NamedSharding(mesh, PartitionSpec("lane"))
-    whole = NamedSharding(mesh, PartitionSpec())
-    inputs, selects = jax.tree.map(shape_of, (inputs, selects))
-    lane = make_lane(fit, inputs, selects, width)
-    given = lowering.shapes(lane, inputs, selects, width, lanes, mesh)
-    platform = devices[0].platform
-    # XLA compiles outside the interpreter's lock: each program as soon as it is lowered.
-    with ThreadPoolExecutor() as pool:
-        built, in_turn = {}, False
-        for name in wanted:
-            gains = name == "exchange"  # nothing but gathers, which XLA's own kernels do as well
-            if name == "start":
-                lowered, in_turn = lowering.start(lane, given)
-            elif name == "exchange":
-                lowered = lowering.exchange(given)
-            else:
-                traced = getattr(lowering, name)(lane, given)
-                lowered, gains = traced.lower(), is_special(traced.jaxpr.jaxpr)
-            if not (name == "start" and in_turn):
-                lowering.refuse_lapack(lowered, devices)
-            gains = gains if platform == "cpu" else name == "advance"
-            effort = "weigh" if weighed else "run" if gains else "once"
-            built[name] = pool.submit(_compile, lowered, platform, effort)
-    built = {name: program.result() for name, program in built.items()}
+    given, lane = _shapes(fit, inputs, selects, width, lanes, devices)
+    built, in_turn = {}, False
+    for name in ("advance", "start", "finish"):  # first what takes longest to compile
+        lowered, effort, apart = _lowered(name, lane, given)
+        in_turn |= apart
+        if not apart:
+            lowering.refuse_lapack(lowered, devices)
+        make = partial(_compile, lowered, given.platform, effort)
+        built[name] = Background(lambda make=make: make).begin()
+    needed = tuple(built.values())
 
-    def place(tree: Any) -> Any:
-        return jax.device_put(tree, whole)
+    def exchange() -> Callable:
+        lowered, effort, _ = _lowered("exchange", lane, given)
 
-    first = built.get("start")
+        def make() -> Any:
+            for program in needed:  # these first: the machine may have few cores
+                program.result()
+            return _compile(lowered, given.platform, effort)
+
+        return make
+
+    split = NamedSharding(given.mesh, PartitionSpec("lane"))
+    whole = NamedSharding(given.mesh, PartitionSpec())
+    first = built["start"]
     return Engine(
-        start=lowering.in_turn(first, lanes, split) if in_turn else first,  # pyright: ignore
-        exchange=built.get("exchange"),  # pyright: ignore[reportArgumentType]
-        advance=built.get("advance"),  # pyright: ignore[reportArgumentType]
-        finish=built.get("finish"),  # pyright: ignore[reportArgumentType]
-        place=place,
+        start=lowering.in_turn(first, lanes, split) if in_turn else first,
+        exchange=Background(exchange),
+        advance=built["advance"],
+        finish=built["finish"],
+        place=lambda tree: jax.device_put(tree, whole),
         result=given.result,
         lanes=lanes * len(devices),
-        compile_seconds=time.perf_counter() - begun,
-        temporary_bytes=max(map(_scratch, built.values())) + bytes_of(given.held) // len(devices),
+        needed=needed,
+        held_bytes=bytes_of(given.held) // len(devices),
+        begun=begun,
     )
+
+
+def _shapes(fit, inputs, selects, width, lanes, devices) -> tuple[lowering.Shapes, Lane]:
+    inputs, selects = jax.tree.map(shape_of, (inputs, selects))
+    lane = make_lane(fit, inputs, selects, width)
+    mesh = compat.lane_mesh(devices)
+    return lowering.shapes(lane, inputs, selects, width, lanes, mesh), lane
+
+
+def _lowered(name: str, lane: Lane, given: lowering.Shapes) -> tuple[Any, str, bool]:
+    """A program, how hard XLA is to try, and whether it runs for each device in turn."""
+    in_turn = False
+    if name == "exchange":
+        lowered, gains = (
+            lowering.exchange(given),
+            True,
+        )  # gathers, as quick by its kernels
+    elif name == "start":
+        (lowered, in_turn), gains = lowering.start(lane, given), False
+    else:
+        traced = getattr(lowering, name)(lane, given)
+        lowered, gains = traced.lower(), is_special(traced.jaxpr.jaxpr)
+    if given.platform != "cpu":
+        gains = name == "advance"
+    return lowered, "run" if gains else "once", in_turn
 
 
 def _compile(program: Any, platform: str, effort: str) -> Any:

@@ -8,7 +8,7 @@ moments (mean squared error, R², correlation). The moments are taken in double 
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -51,12 +51,13 @@ def condense(fit: Fit, inputs: Inputs, splits: Splits, name: str = "fold") -> Co
     Raises:
       ValueError: the fit knows more of its samples than their moments, or `y` has missing samples.
     """
-    _check(fit, inputs)
+    shape = tuple(single(inputs.x, "condense").shape)
+    _check(fit, shape[1:])
     y = np.asarray(inputs.y, np.float64)
     if np.isnan(y).any():
         raise ValueError("condense: y has missing samples (NaN); leave them out by weight, or use "
                          "axes.folds, where each target may miss its own")  # fmt: skip
-    x = np.asarray(single(inputs.x, "condense"), np.float64).reshape(len(y), -1)
+    x = np.asarray(inputs.x, np.float64).reshape(len(y), -1)
     used = np.asarray(inputs.weight, np.float64)
     weights = np.concatenate([used * splits.train, (used > 0) * splits.test])
     for i, weight in enumerate(weights):
@@ -155,10 +156,12 @@ def _waves(rows: int) -> np.ndarray:
     return np.sqrt(2) * np.cos(np.pi * np.outer(place, wave) / rows)
 
 
-def _check(fit: Fit, inputs: Inputs) -> None:
-    """By trial: the model is affine in x, the loss quadratic in its prediction."""
+@lru_cache(maxsize=32)
+def _check(fit: Fit, shape: tuple[int, ...]) -> None:
+    """By trial: the model is affine in x, of which a sample has this shape, and the loss quadratic
+    in its prediction."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(2, *inputs.x.shape[1:]))
+    x = rng.normal(size=(2, *shape))
     x = np.stack([x[0], x[1], x[0] + x[1], 0 * x[0]]).astype(np.float32)
     params = jax.eval_shape(lambda: fit.model.init(jax.random.key(0), jnp.asarray(x[:1])))
     params = jax.tree.map(lambda a: rng.normal(size=a.shape).astype(a.dtype), params)
