@@ -1,10 +1,11 @@
 """What differs between versions of JAX, in one place."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, update_wrapper
+from functools import update_wrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.core
@@ -13,6 +14,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxneuro.collector import postponed
+
+T = TypeVar("T")
 
 
 def lane_mesh(devices: Sequence[Any]) -> Mesh:
@@ -93,6 +96,7 @@ _ON_GPUS = {
     "xla_gpu_enable_triton_gemm": False,
 }
 _UNTRIED = _ON_GPUS | {"xla_gpu_autotune_level": 0}
+_missing: set[str] = set()  # of the options, what this version of XLA does not know
 _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     "cpu": {
         "weigh": {"xla_backend_optimization_level": 0},  # its buffers are the same
@@ -109,8 +113,22 @@ def compiler_options(platform: str, effort: str) -> dict[str, Any]:
     On CPUs, LLVM's level 1 runs as fast as 3 in all our cases and compiles in 0.6 to 0.9 of the
     time; kernels by MLIR take twice as long to compile as LLVM's own path (benchmarks/RESULTS.md,
     "First runs"). On GPUs, kernels are tried against each other where they run all the time."""
-    options = tuple(_OPTIONS.get(platform, {}).get(effort, {}).items())
-    return dict(options if _known(options) else (one for one in options if _known((one,))))
+    asked = _OPTIONS.get(platform, {}).get(effort, {})
+    return {name: value for name, value in asked.items() if name not in _missing}
+
+
+def with_options(compiled: Callable[[dict[str, Any]], T], platform: str, effort: str) -> T:
+    """What is compiled with the options of `compiler_options`, less those that this version's
+    compiler does not know."""
+    while True:
+        options = compiler_options(platform, effort)
+        try:
+            return compiled(options)
+        except Exception as error:  # whatever it is that this version raises
+            named = re.search(r"option:? '?(xla_\w+)", str(error))
+            if named is None or named[1] not in options:
+                raise
+            _missing.add(named[1])
 
 
 class Once:
@@ -118,38 +136,35 @@ class Once:
     of the first call, when it is known for which platform. Inside another program, a part of it."""
 
     def __init__(self, function: Callable, static: Sequence[str] = ()):
-        self._function, self._static, self._made = function, tuple(static), None
+        self._function, self._static, self._options, self._made = (
+            function,
+            tuple(static),
+            None,
+            None,
+        )
         update_wrapper(self, function)
 
-    def _jitted(self) -> Any:
-        if self._made is None:
-            options = compiler_options(jax.default_backend(), "once")
-            self._made = jax.jit(
+    def _program(self, options: dict[str, Any]) -> Any:
+        if options != self._options:
+            self._options, self._made = options, jax.jit(
                 self._function, static_argnames=self._static, compiler_options=options
-            )
+            )  # fmt: skip
         return self._made
 
     @postponed()
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments)):
             return self._function(*arguments, **options)
-        return self._jitted()(*arguments, **options)
+        return with_options(
+            lambda asked: self._program(asked)(*arguments, **options),
+            jax.default_backend(), "once",
+        )  # fmt: skip
 
     def trace(self, *arguments: Any, **options: Any) -> Any:
-        return self._jitted().trace(*arguments, **options)
+        return jax.jit(self._function, static_argnames=self._static).trace(*arguments, **options)
 
     def lower(self, *arguments: Any, **options: Any) -> Any:
-        return self._jitted().lower(*arguments, **options)
-
-
-@cache
-def _known(options: tuple[tuple[str, Any], ...]) -> bool:
-    """Whether this version's compiler has all of the options."""
-    try:
-        jax.jit(lambda: 0).lower().compile(compiler_options=dict(options))
-    except Exception:  # whatever it is that this version raises
-        return False
-    return True
+        return self.trace(*arguments, **options).lower()
 
 
 def flops(compiled: Any) -> float:

@@ -15,6 +15,7 @@ from jaxneuro import (
     Axis,
     Stop,
     axes,
+    compat,
     fit_many,
     losses,
     make_fit,
@@ -243,3 +244,24 @@ def test_an_axis_that_changes_x_copies_it_and_a_closure_is_a_constant():
     ])  # fmt: skip
     assert lanes_of_x(bad)
     assert large_constants(bad)
+
+
+def test_options_that_this_compiler_does_not_know_are_left_out(monkeypatch):
+    """Whichever version of XLA: one of a name, and one of a value."""
+    asked = {"xla_no_such_thing": 1, "xla_gpu_enable_command_buffer": "NONSENSE",
+             "xla_backend_optimization_level": 0}  # fmt: skip
+    platform = jax.default_backend()
+    monkeypatch.setattr(compat, "_missing", set())
+    monkeypatch.setitem(compat._OPTIONS, platform, {"once": asked})
+    assert compat.compiler_options(platform, "once") == asked
+    doubled = compat.Once(lambda x: 2 * x)
+    assert doubled(21) == 42
+    left = {"xla_backend_optimization_level": 0}
+    assert compat.compiler_options(platform, "once") == left
+    assert jax.jit(doubled)(21) == 42  # a part of another program, which has its own options
+
+    def fails(options):
+        raise RuntimeError(f"{options} and another matter")
+
+    with pytest.raises(RuntimeError, match="another matter"):
+        compat.with_options(fails, platform, "once")

@@ -196,7 +196,9 @@ def _lowered(name: str, lane: Lane, given: lowering.Shapes) -> tuple[Any, str, b
 
 
 def _compile(program: Any, platform: str, effort: str) -> Any:
-    return program.compile(compiler_options=compat.compiler_options(platform, effort))
+    return compat.with_options(
+        lambda options: program.compile(compiler_options=options), platform, effort
+    )
 
 
 def _scratch(program: Any) -> int:
