@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -37,6 +38,17 @@ def _has(flags: str) -> bool:
 def pytest_unconfigure(config: pytest.Config) -> None:
     for folder in _made:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def exact_on_gpus() -> Iterator[None]:
+    """What a test itself computes, to hold our results against, is of full float32 on GPUs too.
+    That our programs ask for it themselves is seen on CPUs (tests/test_lowering.py)."""
+    import jax
+
+    precise = jax.default_backend() != "cpu"
+    with jax.default_matmul_precision("highest") if precise else nullcontext():
+        yield
 
 
 @pytest.fixture(scope="module")

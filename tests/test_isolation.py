@@ -191,6 +191,7 @@ fit_many(PAIRS[sys.argv[1]], problem(), targets_and_grid(), lanes=LANES, out=sys
 """
 
 
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="what is killed runs on CPUs")
 def test_killed_in_the_midst_of_a_save_and_resumed(whole, tmp_path):
     name = "mlp, minibatches"
     ended = python(_KILLED, name, tmp_path, check=False)

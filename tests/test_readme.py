@@ -33,3 +33,11 @@ def test_the_readmes_two_commands_stand_alone():
         'pip install -e ".[experiments]" && python -m experiments',
         'pip install -e ".[test]" && pytest',
     ]
+
+
+def test_the_version_is_the_same_everywhere():
+    root = Path(__file__).parents[1]
+    cited = re.search(r"^version: (.*)$", (root / "CITATION.cff").read_text(), re.MULTILINE)
+    changed = re.search(r"^## (.*)$", (root / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert cited is not None and changed is not None
+    assert cited.group(1) == changed.group(1) == jn.__version__
