@@ -53,8 +53,10 @@ def measure(fits: int) -> None:
     axes = [*jn.axes.grid(l2=strengths.tolist()), jn.axes.targets(_NEURONS)]
 
     def many(count: int) -> jn.Fits:
-        every = np.linspace(0, len(strengths) - 1, count // _NEURONS).astype(int)
-        rows = np.stack([np.repeat(every, _NEURONS), np.arange(count) % _NEURONS], axis=1)
+        every = np.linspace(0, len(strengths) - 1, count // _NEURONS).astype(np.int32)
+        rows = np.empty((count // _NEURONS, _NEURONS, 2), np.int32)
+        rows[..., 0], rows[..., 1] = every[:, None], np.arange(_NEURONS)
+        rows = rows.reshape(count, 2)
         return jn.fit_many(fit, jn.make_inputs(x, y), axes, rows=rows, keep="scores", lanes=64)
 
     many(min(fits, 1000))

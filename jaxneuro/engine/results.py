@@ -33,7 +33,7 @@ class Results:
         self.resumed = np.zeros(fits, bool)
         self.stored = np.zeros(fits, bool)
         self.store: Store | None = None
-        self.lane_steps, self.devices, self.diverged = 0, devices, 0
+        self.lane_steps, self.devices, self.ended, self.diverged = 0, devices, 0, 0
         self.progress = Progress(fits, 0, progress)
         self.written = time.monotonic()
 
@@ -53,7 +53,7 @@ class Results:
             raise
         self.store = store
         self.resumed, self.stored = self.done.copy(), self.done.copy()
-        self.progress.before = int(self.done.sum())
+        self.ended = self.progress.before = int(self.done.sum())
         _heed_sigterm(self)
 
     def empty(self, fits: int) -> Any:
@@ -64,6 +64,7 @@ class Results:
     def add(self, fits: np.ndarray, found: Any) -> None:
         for leaf, new in zip(self.leaves, jax.tree.leaves(found), strict=True):
             leaf[fits] = new
+        self.ended += len(fits) - int(self.done[fits].sum())
         self.diverged += int((found.status == Status.DIVERGED).sum())
         self.done[fits] = True  # after their values: a signal may call for a chunk at any moment
         if time.monotonic() - self.written > _CHUNK_SECONDS:
@@ -102,7 +103,7 @@ class Results:
 
     def show(self, pending: int) -> None:
         """Tells how far the run is, with so many lanes whose fit has ended."""
-        self.progress.tell(int(self.done.sum()) + pending, self.diverged)
+        self.progress.tell(self.ended + pending, self.diverged)
 
 
 _open: "weakref.WeakKeyDictionary[Results, int]" = weakref.WeakKeyDictionary()  # and their process

@@ -57,7 +57,7 @@ def condense(fit: Fit, inputs: Inputs, splits: Splits, name: str = "fold") -> Co
     if np.isnan(y).any():
         raise ValueError("condense: y has missing samples (NaN); leave them out by weight, or use "
                          "axes.folds, where each target may miss its own")  # fmt: skip
-    x = np.asarray(inputs.x, np.float64).reshape(len(y), -1)
+    x = np.asarray(inputs.x).reshape(len(y), -1)
     used = np.asarray(inputs.weight, np.float64)
     weights = np.concatenate([used * splits.train, (used > 0) * splits.test])
     for i, weight in enumerate(weights):
@@ -98,9 +98,9 @@ def _samples_of_moments(
     x: np.ndarray, y: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each row of `weights` (part, sample), features + 2 samples of the same moments."""
-    centre_x, centre_y = x.mean(axis=0), y.mean(axis=0)
-    wide = np.concatenate([np.ones((len(x), 1)), x - centre_x], axis=1)
-    tall = y - centre_y
+    centre_x, centre_y = x.mean(axis=0, dtype=np.float64), y.mean(axis=0)
+    wide, tall = np.ones((len(x), 1 + x.shape[1])), y - centre_y
+    np.subtract(x, centre_x, out=wide[:, 1:])
     cells = _cells(weights)
     sums: list[Any]
     if cells is None:
@@ -132,15 +132,21 @@ def _samples_of_moments(
     return np.stack([a for a, _ in found]), np.stack([b for _, b in found])
 
 
-def _cells(weights: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]] | None:
+def _cells(weights: np.ndarray) -> list[tuple[np.ndarray, Any]] | None:
     """Samples that have the same weights in all parts, which are then summed once: the weights
-    (part,) and the members (sample,) of each such cell. None if there are more cells than parts."""
+    (part,) and the members of each such cell. None if there are more cells than parts."""
     mixed = np.random.default_rng(0).random(len(weights)) @ weights
     _, first, cell = np.unique(mixed, return_index=True, return_inverse=True)
     patterns = weights[:, first]
     if len(first) > len(weights) or not (patterns[:, cell] == weights).all():
         return None
-    return [(patterns[:, i], cell == i) for i in range(len(first))]
+    return [(patterns[:, i], _members(np.flatnonzero(cell == i))) for i in range(len(first))]
+
+
+def _members(places: np.ndarray) -> Any:
+    """A slice where that says it, which copies nothing."""
+    first, last = int(places[0]), int(places[-1])
+    return slice(first, last + 1) if last - first + 1 == len(places) else places
 
 
 def _sums(wide: np.ndarray, tall: np.ndarray, weight: np.ndarray | None = None):
