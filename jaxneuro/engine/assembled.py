@@ -19,7 +19,8 @@ def assemble(fit, results, axes, rows, product, site, begun) -> Fits:
     shape = tuple(axis.size for axis in axes) if product else (len(rows),)
     leaves = [leaf.reshape((*shape, *leaf.shape[1:])) for leaf in results.leaves]
     found = jax.tree.unflatten(results.structure, leaves)
-    moved = float((found.steps.ravel()[~results.resumed & results.done] + 1).sum())
+    here = results.done & ~results.resumed
+    moved = float(np.sum(found.steps.ravel(), where=here) + here.sum())
     return Fits(
         axes=tuple(axes) if product else (Axis("row", len(rows), unchanged),),
         params=found.params,

@@ -120,7 +120,7 @@ def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress, c
         if out is not None:
             facts = run_facts(fit, inputs, axes, chosen, site.lanes, keep, site.kind, contest)
             results.resume(Store(out, facts, jax.process_index() if processes.several() else None))
-        site.run(chosen, own[~results.done[own]], results)
+        site.run(chosen, own[~results.done[own]] if results.ended else own, results)
     except KeyboardInterrupt:
         raise Interrupted(int(results.done.sum()), len(chosen), out) from None
     finally:

@@ -175,8 +175,8 @@ def result(recipe: Recipe, inputs: Inputs, state: FitState) -> Result:
     progress = state.progress
     return Result(
         params=params,
-        status=progress.status,
-        warning=state.warning,
+        status=progress.status.astype(jnp.int8),  # of a million fits each byte counts
+        warning=state.warning.astype(jnp.int8),
         steps=progress.steps,
         loss=progress.best_loss,
         gradient_norm=progress.best_gradient,
