@@ -136,29 +136,28 @@ class Once:
     of the first call, when it is known for which platform. Inside another program, a part of it."""
 
     def __init__(self, function: Callable, static: Sequence[str] = ()):
-        self._function, self._static, self._options, self._made = (
-            function,
-            tuple(static),
-            None,
-            None,
-        )
+        self._function, self._static = function, tuple(static)
+        self._options: dict[str, Any] | None = None
+        self._made: Any = None
         update_wrapper(self, function)
 
     def _program(self, options: dict[str, Any]) -> Any:
         if options != self._options:
-            self._options, self._made = options, jax.jit(
+            self._options = options
+            self._made = jax.jit(
                 self._function, static_argnames=self._static, compiler_options=options
-            )  # fmt: skip
+            )
         return self._made
 
     @postponed()
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments)):
             return self._function(*arguments, **options)
-        return with_options(
-            lambda asked: self._program(asked)(*arguments, **options),
-            jax.default_backend(), "once",
-        )  # fmt: skip
+
+        def run(asked: dict[str, Any]) -> Any:
+            return self._program(asked)(*arguments, **options)
+
+        return with_options(run, jax.default_backend(), "once")
 
     def trace(self, *arguments: Any, **options: Any) -> Any:
         return jax.jit(self._function, static_argnames=self._static).trace(*arguments, **options)

@@ -46,6 +46,11 @@ class Background:
         """Whether a call need not wait."""
         return self._future is not None and self._future.done()
 
+    @property
+    def failed(self) -> bool:
+        """Whether a call will raise what the making raised."""
+        return self.ready and self._future is not None and self._future.exception() is not None
+
     def result(self) -> Any:
         """What was made, once it is."""
         self.begin()

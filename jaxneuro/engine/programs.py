@@ -65,6 +65,11 @@ class Engine:
         return max(largest, 2 * self.held_bytes) + self.held_bytes  # an exchange gives both
 
     @property
+    def failed(self) -> bool:
+        """Whether one of the programs could not be compiled."""
+        return any(program.failed for program in (*self.needed, self.exchange))
+
+    @property
     def compile_seconds(self) -> float:
         """From the beginning until the programs were compiled."""
         return max(program.ended for program in self.needed) - self.begun
@@ -88,7 +93,7 @@ def get_engine(
       devices: to run on.
     """
     key = (*program_key(fit, inputs, selects), width, lanes, tuple(devices))
-    if key in _engines:
+    if key in _engines and not _engines[key].failed:
         return _engines[key], False
     engine = _engines[key] = _build(fit, inputs, selects, width, lanes, devices)
     return engine, True
@@ -180,11 +185,8 @@ def _shapes(fit, inputs, selects, width, lanes, devices) -> tuple[lowering.Shape
 def _lowered(name: str, lane: Lane, given: lowering.Shapes) -> tuple[Any, str, bool]:
     """A program, how hard XLA is to try, and whether it runs for each device in turn."""
     in_turn = False
-    if name == "exchange":
-        lowered, gains = (
-            lowering.exchange(given),
-            True,
-        )  # gathers, as quick by its kernels
+    if name == "exchange":  # gathers, which XLA's own kernels do as well, and compile sooner
+        lowered, gains = lowering.exchange(given), True
     elif name == "start":
         (lowered, in_turn), gains = lowering.start(lane, given), False
     else:
