@@ -159,6 +159,10 @@ class Once:
 
         return with_options(run, jax.default_backend(), "once")
 
+    def _cache_size(self) -> int:
+        """How many shapes it was compiled for, as `jax.jit` tells it."""
+        return 0 if self._made is None else self._made._cache_size()
+
     def trace(self, *arguments: Any, **options: Any) -> Any:
         return jax.jit(self._function, static_argnames=self._static).trace(*arguments, **options)
 
