@@ -232,7 +232,7 @@ def test_one_held_out_part():
 def test_a_search_resumes_from_its_folder(found, tmp_path, monkeypatch):
     first = run(*recording(), out=tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["refit", "search"]
-    monkeypatch.setattr("jaxneuro.engine.lanes.run_group", None)  # none is left to run
+    monkeypatch.setattr("jaxneuro.engine.here.run_group", None)  # none is left to run
     again = run(*recording(), out=tmp_path)
     for one in (first, again):
         assert_same_bits(one.fits, found.fits)

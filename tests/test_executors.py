@@ -25,7 +25,7 @@ from helpers import (
 
 from jaxneuro import Interrupted, axes, fit_many, splits
 from jaxneuro.crossval import search
-from jaxneuro.engine import executors, lanes, shipping
+from jaxneuro.engine import executors, here, lanes, shipping
 from jaxneuro.inputs import stack_subjects
 from jaxneuro.types import Axis, Status
 
@@ -115,7 +115,7 @@ def test_a_search(threads):
 def test_what_is_stored_is_resumed_by_anybody(threads, alone, tmp_path, monkeypatch):
     assert_same_bits(run(threads, out=tmp_path), alone)
     assert {p.suffix for p in tmp_path.iterdir()} == {".npz", ".json"}  # what was shipped is gone
-    monkeypatch.setattr(lanes, "run_group", None)
+    monkeypatch.setattr(here, "run_group", None)
     assert_same_bits(run(out=tmp_path), alone)
     assert_same_bits(run(threads, out=tmp_path), alone)
 
@@ -197,7 +197,7 @@ def test_what_a_worker_raises_comes_back_as_words(threads, monkeypatch):
     def fail(*_):
         raise Odd("out of ", "luck")
 
-    monkeypatch.setattr(lanes, "run_group", fail)
+    monkeypatch.setattr(here, "run_group", fail)
     with pytest.warns(UserWarning, match=r"24 of 24 fits are lost \(Odd: out of luck\)"):
         found = run(threads)
     assert (found.status == Status.LOST).all()

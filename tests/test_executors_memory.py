@@ -9,7 +9,7 @@ import pytest
 from helpers import LANES, POISSON, assert_close, assert_same_bits, problem, targets_and_grid
 
 from jaxneuro import axes, fit_many, losses, make_fit, make_inputs, models, optimizers
-from jaxneuro.engine import lanes
+from jaxneuro.engine import here
 from jaxneuro.fit import Stop
 
 FULL = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
@@ -25,7 +25,7 @@ def run(**options):
 @pytest.fixture
 def full(monkeypatch):
     """Gives a function: with this many lanes a device is full, after some fits have ended."""
-    real = lanes.run_group
+    real = here.run_group
 
     def fill(*which, error=FULL):
         def run_group(engine, inputs, selects, rows, members, *rest):
@@ -34,7 +34,7 @@ def full(monkeypatch):
             real(engine, inputs, selects, rows, members[:10], *rest)
             raise error
 
-        monkeypatch.setattr(lanes, "run_group", run_group)
+        monkeypatch.setattr(here, "run_group", run_group)
 
     return fill
 

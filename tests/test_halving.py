@@ -154,7 +154,7 @@ def test_what_was_stopped_goes_on_with_the_groups_that_were_not_finished(
     monkeypatch.setattr(results.Results, "add", lambda *a: (added.append(a[1]), add(*a)))
     assert_same_bits(run(out=tmp_path), halved)
     assert len(added) == 8 and len(np.unique(np.concatenate(added))) == 48
-    monkeypatch.setattr(lanes, "run_group", None)
+    monkeypatch.setattr("jaxneuro.engine.here.run_group", None)
     assert_same_bits(run(out=tmp_path), halved)
     with pytest.raises(ValueError, match="holds another run: contest"):
         run(of=competing(left=(2, 2)), out=tmp_path)

@@ -237,7 +237,7 @@ def test_bad_arguments_are_named_before_anything_runs(made, options, told, monke
 
 def test_more_lanes_than_memory_is_an_error_beforehand(monkeypatch):
     fit_many(POISSON, problem(), targets_and_grid(), lanes=LANES)
-    monkeypatch.setattr("jaxneuro.engine.lanes.available_bytes", lambda device: 1000)
+    monkeypatch.setattr("jaxneuro.engine.here.available_bytes", lambda device: 1000)
     with pytest.raises(MemoryError, match=r"4 lanes need .* GB.*fewer lanes"):
         fit_many(POISSON, problem(), targets_and_grid(), lanes=LANES)
 

@@ -51,8 +51,8 @@ def test_memory_is_linear_in_lanes_and_what_the_compiler_says():
 
 
 def test_planning_runs_nothing(monkeypatch):
-    monkeypatch.setattr("jaxneuro.engine.lanes.run_group", None)
-    monkeypatch.setattr("jaxneuro.engine.lanes.get_engine", None)
+    monkeypatch.setattr("jaxneuro.engine.here.run_group", None)
+    monkeypatch.setattr("jaxneuro.engine.here.get_engine", None)
     told = planned()
     assert told.fits == 800 and told.devices == 1 and told.waves >= 1
     assert told.waves * told.lanes >= 800
@@ -66,7 +66,7 @@ def test_a_plan_is_made_the_same_twice_and_kept_by_a_run(monkeypatch):
     def build(fit, inputs, selects, width, lanes, devices):
         raise InterruptedError(lanes)
 
-    monkeypatch.setattr("jaxneuro.engine.lanes.get_engine", build)
+    monkeypatch.setattr("jaxneuro.engine.here.get_engine", build)
     with pytest.raises(InterruptedError, match=f"^{told.lanes}$"):
         fit_many(DESCENT, problem(), targets_and_grid(), devices=DEVICES)
 

@@ -1,7 +1,6 @@
 """Many fits: rows of axis indices flow through a fixed number of lanes, refilled as fits end."""
 
 import time
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,12 +12,10 @@ from jaxneuro.engine import checks, processes
 from jaxneuro.engine.assembled import assemble, in_raw_units, tell_unscored
 from jaxneuro.engine.contest import Contest, check_contest
 from jaxneuro.engine.executors import Block, Crew, Greeting
-from jaxneuro.engine.pace import Pace
-from jaxneuro.engine.planner import Plan, available_bytes, plan_lanes, whole_vectors
-from jaxneuro.engine.programs import Engine, get_engine
-from jaxneuro.engine.refill import run_group
+from jaxneuro.engine.here import Here
+from jaxneuro.engine.planner import Plan, plan_lanes
 from jaxneuro.engine.results import Results
-from jaxneuro.engine.rows import flatten_axes, groups_of, in_order, outer_inputs, rows_of, run_facts
+from jaxneuro.engine.rows import flatten_axes, in_order, rows_of, run_facts
 from jaxneuro.engine.shipping import arrived
 from jaxneuro.engine.store import Store
 from jaxneuro.engine.task import Task, check_lanes, choose_lanes, make_task
@@ -110,7 +107,7 @@ def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress, c
     group = contest.size if contest is not None else 1
     task = make_task(fit, inputs, axes, chosen[0], contest)
     if executor is None:
-        site: Any = _Here(task, len(chosen), lanes, tuple(devices or jax.local_devices()))
+        site: Any = Here(task, len(chosen), lanes, tuple(devices or jax.local_devices()))
     else:
         site = Crew(executor, task.result, _work, keep, out, group)
         site.begin(_greet, (fit, inputs, axes, chosen[0], contest), len(chosen), lanes)
@@ -168,80 +165,6 @@ def plan(
         return plan_lanes(fit, task.first, task.axes, len(chosen), lanes, devices)
 
 
-class _Here:
-    """Rows run by this process, on devices of its own.
-
-    Attributes:
-      lanes: on each device, of which there are `devices`, of a `kind`.
-      width: fits side by side on all of them.
-      result: shapes of one fit's `Result`.
-    """
-
-    def __init__(self, task: Task, fits: int, lanes: int | str, devices: Sequence[Device]):
-        begun = time.perf_counter()
-        self.lanes = processes.agreed(choose_lanes(task, fits, lanes, devices))
-        self.compile_seconds = time.perf_counter() - begun if lanes == "auto" else 0.0
-        self.task, self._on = task, devices
-        self.devices, self.kind = len(devices), jax.local_devices()[0].device_kind
-        self._engine = self._built()
-        self.result = self._engine.result
-
-    def _built(self) -> Engine:
-        """Whose programs may be under way."""
-        task = self.task
-        engine, self._new = get_engine(
-            task.fit, task.first, task.selects, len(task.axes), self.lanes, self._on
-        )
-        self.width, self._checked = engine.lanes, False
-        return engine
-
-    def run(self, rows: np.ndarray, order: np.ndarray, results: Results) -> None:
-        """Runs the rows of these numbers."""
-        try:
-            return self._run(rows, order, results)
-        except jax.errors.JaxRuntimeError as error:
-            if self.lanes == 1 or "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-        before, self.lanes = self.lanes, whole_vectors(self.lanes // 2)  # what was held is free now
-        warnings.warn(
-            f"{before} lanes on a device ran out of memory: fits that have not ended start anew in "
-            f"{self.lanes}, and agree to rounding with what they would have been",
-            stacklevel=4,
-        )
-        self._engine = self._built()
-        self._run(rows, order[~results.done[order]], results)
-
-    def _run(self, rows: np.ndarray, order: np.ndarray, results: Results) -> None:
-        """One group of outer indices after the other."""
-        task, engine = self.task, self._engine
-        selects = engine.place(task.selects)
-        pace = Pace(task.fit, engine.lanes // results.devices)
-        for indices, members in groups_of(rows[order, : len(task.outer)], order):
-            if len(members) > engine.lanes and not task.fit.stop.fixed:
-                engine.exchange.begin()
-            chosen = task.fit.prepare(outer_inputs(task.inputs, task.outer, indices))
-            placed = engine.place(chosen)
-            self._check()
-            run_group(engine, placed, selects, rows, members, results, pace, task.contest)
-
-    def _check(self) -> None:
-        """Waits, the first time, until the programs are compiled, which have to fit into memory."""
-        if self._checked:
-            return
-        needed, available = self._engine.temporary_bytes, available_bytes(self._on[0])
-        self.compile_seconds += self._engine.compile_seconds if self._new else 0.0
-        self._checked = True
-        if needed > available:
-            raise MemoryError(
-                f"{self.lanes} lanes need {needed / 1e9:.2f} GB on each device and "
-                f"{available / 1e9:.2f} GB are free: fewer lanes, make_fit(batch=...) or fewer "
-                "samples"
-            )
-
-    def close(self) -> None:
-        pass
-
-
 def _greet(folder: str, fits: int, lanes: int | str) -> Greeting:
     """On a worker: the lanes of its plan."""
     devices = jax.local_devices()
@@ -254,7 +177,7 @@ def _work(folder: str, rows: np.ndarray, lanes: int, keep: str) -> Block:
     """On a worker: the results of these rows."""
     with compat.own_settings():
         task = arrived(folder, _unpacked)
-        here = _Here(task, len(rows), lanes, tuple(jax.local_devices()))
+        here = Here(task, len(rows), lanes, tuple(jax.local_devices()))
         results = Results(here.result, len(rows), here.devices, keep == "all", False)
         here.run(rows, in_order(rows, len(task.outer)), results)
     return Block(results.leaves, results.lane_steps, here.lanes, here.kind, here.compile_seconds)
