@@ -42,7 +42,7 @@ class Engine:
       result: shapes of one fit's `Result`.
       lanes: all lanes, over the devices.
       needed: the programs without which no fit runs.
-      held_bytes: of lanes and queue on one device.
+      held_bytes: of the lanes of one device; its queue takes as many.
       begun: when it was built, by `time.perf_counter`.
     """
 

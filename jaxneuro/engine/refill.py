@@ -43,7 +43,8 @@ def run_group(
             numbers[ended] = -1
 
     while True:
-        begun, pace.exchanges = time.perf_counter(), engine.exchange.ready
+        begun = time.perf_counter()
+        pace.exchanges = engine.exchange.ready
         if waits.any() and not runs.any():  # nothing need be moved
             lanes, queue, in_lanes, in_slots = queue, lanes, in_slots, in_lanes
             runs, waits = waits, np.zeros(engine.lanes, bool)

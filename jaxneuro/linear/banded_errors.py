@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.compat import Once
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _REACH = 6  # neighbours among the eigenvalues that are summed without a matrix product
@@ -95,45 +96,45 @@ class Found(NamedTuple):
 
 
 @Once
+@in_full
 def search(
     design: Primal | Dual, y: Array, train: Part, test: Part, candidates: Array, l2: Array
 ) -> Found:
     """Targets y (block, sample, target) in blocks; l2 (P,), the first of equals is taken."""
-    with jax.default_matmul_precision("highest"):
-        folds = jax.lax.map(lambda parts: _fold(design, y, *parts), (train, test))
+    folds = jax.lax.map(lambda parts: _fold(design, y, *parts), (train, test))
 
-        def one(best: tuple[Array, Array, Array], candidate: tuple[Array, Array]):
-            which, gamma = candidate
+    def one(best: tuple[Array, Array, Array], candidate: tuple[Array, Array]):
+        which, gamma = candidate
 
-            def add(sums: Array, fold):
-                parts, grams, sides = fold
-                if isinstance(design, Primal):
-                    axes = _primal_axes(jnp.sqrt(gamma[design.band]), *grams)
-                else:
-                    axes = _dual_axes(jnp.tensordot(gamma, design.grams, 1), *parts)
-                return sums + _errors(axes, sides, l2), None
+        def add(sums: Array, fold):
+            parts, grams, sides = fold
+            if isinstance(design, Primal):
+                axes = _primal_axes(jnp.sqrt(gamma[design.band]), *grams)
+            else:
+                axes = _dual_axes(jnp.tensordot(gamma, design.grams, 1), *parts)
+            return sums + _errors(axes, sides, l2), None
 
-            zero = jnp.zeros((len(y), len(l2), y.shape[2]), y.dtype)
-            sums, _ = jax.lax.scan(add, zero, ((train, test), *folds))
-            errors = jnp.maximum(sums, 0) / len(train.places)
-            penalty = errors.argmin(axis=1)
-            least = errors.min(axis=1)
-            error, old_candidate, old_penalty = best
-            # of equal errors the strongest penalty, and of equal ones the first candidate
-            better = (least < error) | ((least == error) & (penalty < old_penalty))
-            best = (
-                jnp.where(better, least, error),
-                jnp.where(better, which, old_candidate),
-                jnp.where(better, penalty, old_penalty),
-            )
-            return best, least
-
-        shape = (len(y), y.shape[2])
-        start = (jnp.full(shape, jnp.inf, y.dtype), *jnp.zeros((2, *shape), int))
-        (_, chosen, penalty), errors = jax.lax.scan(
-            one, start, (jnp.arange(len(candidates)), candidates)
+        zero = jnp.zeros((len(y), len(l2), y.shape[2]), y.dtype)
+        sums, _ = jax.lax.scan(add, zero, ((train, test), *folds))
+        errors = jnp.maximum(sums, 0) / len(train.places)
+        penalty = errors.argmin(axis=1)
+        least = errors.min(axis=1)
+        error, old_candidate, old_penalty = best
+        # of equal errors the strongest penalty, and of equal ones the first candidate
+        better = (least < error) | ((least == error) & (penalty < old_penalty))
+        best = (
+            jnp.where(better, least, error),
+            jnp.where(better, which, old_candidate),
+            jnp.where(better, penalty, old_penalty),
         )
-        return Found(errors.reshape(len(candidates), -1), chosen.ravel(), penalty.ravel())
+        return best, least
+
+    shape = (len(y), y.shape[2])
+    start = (jnp.full(shape, jnp.inf, y.dtype), *jnp.zeros((2, *shape), int))
+    (_, chosen, penalty), errors = jax.lax.scan(
+        one, start, (jnp.arange(len(candidates)), candidates)
+    )
+    return Found(errors.reshape(len(candidates), -1), chosen.ravel(), penalty.ravel())
 
 
 def _fold(design: Primal | Dual, y: Array, train: Part, test: Part):

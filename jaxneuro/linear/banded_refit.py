@@ -1,11 +1,11 @@
 """Banded ridge with what each target chose, on all samples of any fold."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.compat import Once
 from jaxneuro.linear.banded_errors import Dual, Part, Primal, doubly_centred, eigen
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _BLOCK = 64  # targets at a time: few have the same candidate
@@ -51,42 +51,42 @@ def refit(
 
 
 @Once
+@in_full
 def _gram(design: Primal, part: Part) -> Array:
-    with jax.default_matmul_precision("highest"):
-        centred = _centred(design.x, part)
-        return centred.T * part.share @ centred
+    centred = _centred(design.x, part)
+    return centred.T * part.share @ centred
 
 
 @Once
+@in_full
 def _primal(design: Primal, gram: Array, gamma: Array, part: Part) -> tuple[Array, Array, Array]:
     """Values (k,), and what takes targets to the vectors (k, n) and these to kernels."""
-    with jax.default_matmul_precision("highest"):
-        scale = jnp.sqrt(gamma[design.band])
-        values, vectors = eigen(gram * scale * scale[:, None])
-        back = scale[:, None] * vectors
-        return values, back.T @ _centred(design.x, part).T * part.share, back
+    scale = jnp.sqrt(gamma[design.band])
+    values, vectors = eigen(gram * scale * scale[:, None])
+    back = scale[:, None] * vectors
+    return values, back.T @ _centred(design.x, part).T * part.share, back
 
 
 @Once
+@in_full
 def _dual(design: Dual, gamma: Array, part: Part) -> tuple[Array, Array, Array]:
     """The same, back to a coefficient for each sample."""
-    with jax.default_matmul_precision("highest"):
-        gram = jnp.tensordot(gamma, design.grams, 1)[part.places[:, None], part.places]
-        values, vectors = eigen(doubly_centred(gram, part.share))
-        back = jnp.sqrt(part.share)[:, None] * vectors
-        return values, back.T, back
+    gram = jnp.tensordot(gamma, design.grams, 1)[part.places[:, None], part.places]
+    values, vectors = eigen(doubly_centred(gram, part.share))
+    back = jnp.sqrt(part.share)[:, None] * vectors
+    return values, back.T, back
 
 
 @Once
+@in_full
 def _along(values: Array, onto: Array, back: Array, y: Array, l2: Array) -> Array:
-    with jax.default_matmul_precision("highest"):
-        return back @ (onto @ y / (values[:, None] + l2))
+    return back @ (onto @ y / (values[:, None] + l2))
 
 
 @Once
+@in_full
 def _products(x: Array, part: Part, coefficients: Array) -> Array:
-    with jax.default_matmul_precision("highest"):
-        return _centred(x, part).T @ coefficients
+    return _centred(x, part).T @ coefficients
 
 
 def _centred(x: Array, part: Part) -> Array:

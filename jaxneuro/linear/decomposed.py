@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.compat import Once
 from jaxneuro.engine.recent import Recent
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _HELD = 2**28  # bytes of decompositions that wait for the next block of targets
@@ -63,18 +63,18 @@ class Ahead(NamedTuple):
     ahead: Array
 
 
+@in_full
 def _decomposed(x: Array, part: Part) -> Decomposed:
-    with jax.default_matmul_precision("highest"):
-        x, share = x[part.places], part.weight / part.weight.sum()
-        mean, root = share @ x, jnp.sqrt(share)
-        centred = (x - mean) * root[:, None]
-        if x.shape[1] <= x.shape[0]:
-            values, back = jnp.linalg.eigh(centred.T @ centred)
-            onto = back.T @ centred.T
-        else:
-            values, vectors = jnp.linalg.eigh(centred @ centred.T)
-            back, onto = centred.T @ vectors, vectors.T
-        return Decomposed(share, mean, jnp.maximum(values, 0), back, onto * root)
+    x, share = x[part.places], part.weight / part.weight.sum()
+    mean, root = share @ x, jnp.sqrt(share)
+    centred = (x - mean) * root[:, None]
+    if x.shape[1] <= x.shape[0]:
+        values, back = jnp.linalg.eigh(centred.T @ centred)
+        onto = back.T @ centred.T
+    else:
+        values, vectors = jnp.linalg.eigh(centred @ centred.T)
+        back, onto = centred.T @ vectors, vectors.T
+    return Decomposed(share, mean, jnp.maximum(values, 0), back, onto * root)
 
 
 @Once
@@ -84,12 +84,12 @@ def decompose(x: Array, part: Part) -> Decomposed:
 
 
 @Once
+@in_full
 def look_ahead(x: Array, fitted: Part, scored: Part) -> Ahead:
     """From what is fitted to what is scored of x (sample, feature)."""
-    with jax.default_matmul_precision("highest"):
-        found = _decomposed(x, fitted)
-        ahead = (x[scored.places] - found.mean) @ found.back
-        return Ahead(found.share, found.values, found.onto, ahead)
+    found = _decomposed(x, fitted)
+    ahead = (x[scored.places] - found.mean) @ found.back
+    return Ahead(found.share, found.values, found.onto, ahead)
 
 
 class Kept:

@@ -16,6 +16,7 @@ from jaxneuro.compat import Once
 from jaxneuro.linear.checks import checked, checked_results, used_of
 from jaxneuro.linear.columns import centred, groups, in_units, precision, rounded
 from jaxneuro.linear.decomposed import Ahead, Decomposed, Kept, decompose, look_ahead, parts_of
+from jaxneuro.precision import in_full
 from jaxneuro.splits import Splits
 from jaxneuro.types import Array
 
@@ -162,35 +163,35 @@ class _Search:
 
 
 @Once
+@in_full
 def _fold_errors(y: Array, fitted: Array, scored: Any, parts: Ahead, l2: Array) -> Array:
     """(P, target) mean squared error of the scored samples."""
-    with jax.default_matmul_precision("highest"):
-        ahead = (parts.ahead / (parts.values + l2[:, None])[:, None]).reshape(-1, len(parts.values))
-        share = scored.weight / scored.weight.sum()
+    ahead = (parts.ahead / (parts.values + l2[:, None])[:, None]).reshape(-1, len(parts.values))
+    share = scored.weight / scored.weight.sum()
 
-        def errors(y: Array) -> Array:
-            inside = y[fitted]
-            mean = parts.share @ inside
-            found = ahead @ (parts.onto @ (inside - mean))  # all penalties in one product
-            missed = found.reshape(len(l2), -1, y.shape[1]) - (y[scored.places] - mean)
-            return jnp.sum(jnp.square(missed) * share[:, None], axis=1)
+    def errors(y: Array) -> Array:
+        inside = y[fitted]
+        mean = parts.share @ inside
+        found = ahead @ (parts.onto @ (inside - mean))  # all penalties in one product
+        missed = found.reshape(len(l2), -1, y.shape[1]) - (y[scored.places] - mean)
+        return jnp.sum(jnp.square(missed) * share[:, None], axis=1)
 
-        return _by_blocks(errors, y)
+    return _by_blocks(errors, y)
 
 
 @Once
+@in_full
 def _fit_each(y: Array, places: Array, parts: Decomposed, l2: Array) -> tuple[Array, Array]:
     """Kernel (feature, target) and bias (target,), each target with its own penalty."""
-    with jax.default_matmul_precision("highest"):
 
-        def fit(y: Array, l2: Array) -> tuple[Array, Array]:
-            used = y[places]
-            mean = parts.share @ used
-            along = (parts.onto @ (used - mean)) / (parts.values[:, None] + l2)
-            kernel = parts.back @ along
-            return kernel, mean - parts.mean @ kernel
+    def fit(y: Array, l2: Array) -> tuple[Array, Array]:
+        used = y[places]
+        mean = parts.share @ used
+        along = (parts.onto @ (used - mean)) / (parts.values[:, None] + l2)
+        kernel = parts.back @ along
+        return kernel, mean - parts.mean @ kernel
 
-        return _by_blocks(fit, y, l2)
+    return _by_blocks(fit, y, l2)
 
 
 def _by_blocks(function: Callable[..., Any], *columns: Array) -> Any:
