@@ -120,8 +120,8 @@ def compiler_options(platform: str, effort: str) -> dict[str, Any]:
 def with_options(compiled: Callable[[dict[str, Any]], T], platform: str, effort: str) -> T:
     """What is compiled with the options of `compiler_options`, less those that this version's
     compiler does not know."""
+    options = compiler_options(platform, effort)
     while True:
-        options = compiler_options(platform, effort)
         try:
             return compiled(options)
         except Exception as error:  # whatever it is that this version raises
@@ -129,6 +129,7 @@ def with_options(compiled: Callable[[dict[str, Any]], T], platform: str, effort:
             if named is None or named[1] not in options:
                 raise
             _missing.add(named[1])
+            options = {name: value for name, value in options.items() if name not in _missing}
 
 
 class Once:

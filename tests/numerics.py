@@ -17,6 +17,7 @@ except ImportError:  # jax < 0.8
     from jax.experimental import enable_x64
 
 # A third of the time to compile, and these programs are small.
+compat.with_options(lambda asked: jax.jit(lambda: 0, compiler_options=asked)(), "cpu", "once")
 HASTY = compat.compiler_options("cpu", "once") | {"xla_backend_optimization_level": 0}
 
 
