@@ -11,6 +11,8 @@ import jax
 import jax.core
 import jax.export
 import numpy as np
+from jax.extend.core import ClosedJaxpr
+from jax.interpreters import partial_eval
 from jax.sharding import Mesh
 
 from jaxneuro.collector import postponed
@@ -29,6 +31,15 @@ def per_device(function: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) ->
     return jax.shard_map(
         function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
     )
+
+
+def less(
+    program: ClosedJaxpr, wanted: Sequence[bool], kept: Sequence[bool] | bool = False
+) -> tuple[ClosedJaxpr, list[bool]]:
+    """The traced program of what is `wanted` of its outputs, by the inputs that these need and
+    those to be `kept`; and which inputs these are."""
+    made, needed = partial_eval.dce_jaxpr(program.jaxpr, wanted, kept)
+    return ClosedJaxpr(made, program.consts), needed
 
 
 @contextmanager

@@ -130,6 +130,19 @@ def test_one_program_runs_the_search_and_the_refits(found, monkeypatch):
     assert_same_bits(again.inner, found.inner)
 
 
+def test_short_fits_of_a_fixed_number_of_steps_share_their_programs_too(monkeypatch):
+    """The refits are a fifteenth of the search, and would have lanes of their own if they took
+    longer than it takes to compile."""
+    built = []
+    build = programs._build
+    monkeypatch.setattr(programs, "_build", lambda *a: built.append(a) or build(*a))
+    stop = Stop(max_steps=17, gradient=0, plateau=0)
+    inputs, grid = make_inputs(*recording()), axes.grid(l2=STRENGTHS, l1=[0.0])
+    found = search(DESCENT._replace(stop=stop), inputs, [axes.targets(TARGETS)], SPLITS, grid)
+    assert len(built) == 1
+    assert found.inner.lanes == found.fits.lanes
+
+
 @pytest.mark.parametrize("outer", range(3))
 def test_outer_test_samples_change_no_choice_and_no_parameter(found, outer):
     """The y to be predicted at last is replaced by nonsense; only its own score may change."""

@@ -22,7 +22,7 @@ from jaxneuro import (
 )
 from jaxneuro.engine import planner, programs
 from jaxneuro.engine.lane import selects_of
-from jaxneuro.engine.lanes import flatten_axes
+from jaxneuro.engine.lanes import again, flatten_axes
 from jaxneuro.engine.programs import Weight, weigh
 
 DESCENT = make_fit(
@@ -133,6 +133,20 @@ def test_the_same_number_of_lanes_fills_the_last_wave():
 def test_about_as_many_fits_get_the_same_lanes(monkeypatch):
     rows = (1300, 1500, 1700)
     assert len({choice(monkeypatch, r, each=60_000, flops=1.5e5) for r in rows}) == 1
+
+
+def test_other_rows_take_the_same_lanes_unless_that_costs_more_than_compiling():
+    """Of 8 fits after many in 64 lanes, all devices of a CPU."""
+
+    def lanes(steps):
+        stop = Stop(max_steps=steps, gradient=0, plateau=0)
+        every = flatten_axes(targets_and_grid())
+        return again(DESCENT._replace(stop=stop), problem(), every, 8, 64, DEVICES)
+
+    assert lanes(10) == 64  # they take milliseconds
+    assert lanes(10**7) == 8  # idle lanes would cost minutes
+    ends = DESCENT._replace(stop=Stop())
+    assert again(ends, problem(), flatten_axes(targets_and_grid()), 8, 64, DEVICES) == 64
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 from jax.extend.core import Literal
 
 from jaxneuro.collector import postponed
-from jaxneuro.engine.lane import program_key, trace_step
+from jaxneuro.engine.lane import bytes_of, make_lane, program_key
 from jaxneuro.engine.recent import Recent
 from jaxneuro.engine.work import flops_of, inner_of
 from jaxneuro.fit import Fit
@@ -62,9 +63,11 @@ def weigh_lane(fit: Fit, inputs: Inputs, selects: tuple, width: int) -> LaneWeig
     """
     key = (*program_key(fit, inputs, selects), width)
     if key not in _told:
-        program, shared, own, state = trace_step(fit, inputs, selects, width)
-        each = [False] * shared + [True] * (len(program.jaxpr.invars) - shared)
-        bytes_, flops = _weigh(program.jaxpr, each)
+        lane = make_lane(fit, inputs, selects, width)
+        program, shared = lane.step.program.jaxpr, len(jax.tree.leaves(inputs))
+        each = [False] * shared + [True] * (len(program.invars) - shared)
+        bytes_, flops = _weigh(program, each)
+        own, state = bytes_of(lane.own), bytes_of(lane.state)
         # The state is there before and after.
         _told[key] = LaneWeight(bytes_ + 2 * state, own + state, flops)
     return _told[key]

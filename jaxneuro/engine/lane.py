@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import jaxpr_as_fun
 from jax.tree_util import Partial
 
 from jaxneuro.engine.recent import Recent
+from jaxneuro.engine.traced import Flags, Traced
 from jaxneuro.fit import Fit
-from jaxneuro.types import Array, Axis, Inputs, Result, Status
+from jaxneuro.types import Array, Axis, Inputs, Status
 
 
 def selects_of(axes: Sequence[Axis]) -> tuple[Partial, ...]:
@@ -33,8 +33,9 @@ def select_row(inputs: Inputs, selects: Sequence[Callable], row: Array) -> Input
 
 class Lane(NamedTuple):
     """One fit at a time, with its own part of the inputs and the state packed for the engine. What
-    axes do not touch stays shared by all lanes, and `vmap` never batches it. The functions are
-    traced once for all programs: they take the shapes that the lane was made for.
+    axes do not touch stays shared by all lanes, and `vmap` never batches it; what neither steps nor
+    results read (the key of a fit that draws nothing, say) is not there. The functions are traced
+    once for all programs: they take the shapes that the lane was made for.
 
     Attributes:
       begin: (inputs, selects, row) -> the own leaves and the first state of the fit of this row.
@@ -45,10 +46,10 @@ class Lane(NamedTuple):
       ended: shapes of a `Result`.
     """
 
-    begin: Callable[[Inputs, Sequence[Callable], Array], tuple[Any, Any]]
-    step: Callable[[Inputs, Any, Any], Any]
-    running: Callable[[Any], Array]
-    result: Callable[[Inputs, Any, Any], Result]
+    begin: Traced
+    step: Traced
+    running: Traced
+    result: Traced
     own: Any
     state: Any
     ended: Any
@@ -81,8 +82,8 @@ def _traced(fit: Fit, inputs: Inputs, selects: Sequence[Callable], width: int) -
         found.append((structure, sources, jax.tree.map(shape_of, (own, state))))
         return pack((own, state))
 
-    row = jax.ShapeDtypeStruct((width,), jnp.int32)
-    begin, (own, state) = _once(begin, inputs, selects, row)
+    begins = Traced.of(begin, inputs, selects, jax.ShapeDtypeStruct((width,), jnp.int32))
+    own, state = begins.made
     structure, sources, template = found[0]
 
     def merged(inputs, own, state):
@@ -93,16 +94,40 @@ def _traced(fit: Fit, inputs: Inputs, selects: Sequence[Callable], width: int) -
     def step(inputs, own, state):
         return pack(fit.step(*merged(inputs, own, state)))
 
-    def result(inputs, own, state):
-        return fit.result(*merged(inputs, own, state))
-
-    step, _ = _once(step, inputs, own, state)
-    result, ended = _once(result, inputs, own, state)
-
     def running(state):
         return fit.status(unpack(state, template[1])) == Status.RUNNING
 
-    return Lane(begin, step, running, result, own, state, ended)
+    def result(inputs, own, state):
+        return fit.result(*merged(inputs, own, state))
+
+    steps, runs = Traced.of(step, inputs, own, state), Traced.of(running, state)
+    ends = Traced.of(result, inputs, own, state)
+    own, state = _read(steps, runs, ends)
+    begins = begins.less([*own, *state])
+    return Lane(
+        begin=begins,
+        step=steps.less(state, None, own, state),
+        running=runs.less(None, state),
+        result=ends.less(None, None, own, state),
+        own=begins.made[0],
+        state=begins.made[1],
+        ended=ends.made,
+    )
+
+
+def _read(step: Traced, running: Traced, result: Traced) -> tuple[Flags, Flags]:
+    """Which leaves of a lane's own inputs and of its state are read."""
+    _, own, state = result.reads()
+    state = _either(state, *running.reads())
+    while True:
+        _, more, others = step.reads(state)
+        before, state = state, _either(state, others)
+        if state == before:
+            return _either(own, more), state
+
+
+def _either(these: Flags, those: Flags) -> list[bool]:
+    return [a or b for a, b in zip(these, those, strict=True)]
 
 
 def program_key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple:
@@ -111,26 +136,6 @@ def program_key(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...]) -> tuple
     shapes = tuple((jnp.shape(a), str(jnp.result_type(a))) for a in leaves)
     settings = ("jax_enable_x64", "jax_default_matmul_precision", "jax_threefry_partitionable")
     return fit, structure, shapes, tuple(getattr(jax.config, name) for name in settings)
-
-
-def _once(function: Callable, *shapes: Any) -> tuple[Callable, Any]:
-    """The function as its trace for arguments of these shapes, and the shapes of what it gives:
-    Python runs no more, however often a program is made of it."""
-    traced, made = jax.make_jaxpr(function, return_shape=True)(*shapes)
-    run, structure = jaxpr_as_fun(traced), jax.tree.structure(made)
-
-    def call(*arguments: Any) -> Any:
-        return jax.tree.unflatten(structure, run(*jax.tree.leaves(arguments)))
-
-    return call, jax.tree.map(shape_of, made)
-
-
-def trace_step(fit: Fit, inputs: Inputs, selects: tuple[Partial, ...], width: int):
-    """The traced step of one lane: its program, whose first arguments are the leaves of `inputs`
-    that all lanes share; how many these are; and the bytes of its own inputs and of its state."""
-    lane = make_lane(fit, inputs, selects, width)
-    program = jax.make_jaxpr(lane.step)(jax.tree.map(shape_of, inputs), lane.own, lane.state)
-    return program, len(jax.tree.leaves(inputs)), bytes_of(lane.own), bytes_of(lane.state)
 
 
 def pack(tree: Any) -> Any:

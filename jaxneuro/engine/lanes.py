@@ -18,7 +18,7 @@ from jaxneuro.engine.results import Results
 from jaxneuro.engine.rows import flatten_axes, in_order, rows_of, run_facts
 from jaxneuro.engine.shipping import arrived
 from jaxneuro.engine.store import Store
-from jaxneuro.engine.task import Task, check_lanes, choose_lanes, make_task
+from jaxneuro.engine.task import Task, check_lanes, choose_lanes, lanes_again, make_task
 from jaxneuro.fit import Fit
 from jaxneuro.fit.limited import NO_LIMIT, limited
 from jaxneuro.fits import Fits
@@ -163,6 +163,21 @@ def plan(
         task = make_task(fit, inputs, axes, chosen[0])
         devices = tuple(devices or jax.local_devices())
         return plan_lanes(fit, task.first, task.axes, len(chosen), lanes, devices)
+
+
+def again(
+    fit: Fit,
+    inputs: Inputs,
+    axes: Sequence[Axis],
+    fits: int,
+    lanes: int,
+    devices: Sequence[Device] | None = None,
+) -> int:
+    """Lanes on each device for so many fits of other rows, after some that ran in so many `lanes`:
+    the same, and the same programs, where others would not save more than they take to compile."""
+    with compat.own_settings():
+        task = make_task(fit, checks.as_they_are(fit, inputs), [*axes], np.zeros(len(axes), int))
+        return lanes_again(task, fits, lanes, tuple(devices or jax.local_devices()))
 
 
 def _greet(folder: str, fits: int, lanes: int | str) -> Greeting:

@@ -168,22 +168,33 @@ def _quickest(fit: Fit, rows: int, most: int, each: int, flops: float) -> int:
       most: lanes at most.
       each, flops: bytes of a lane over all devices, which share the cache; work of its step.
     """
-    stop = fit.stop
-    steps = stop.max_steps if stop.fixed else min(_TYPICAL_STEPS, stop.max_steps)
-    cache = _CACHE_SHARE * cache_bytes()
-
-    def seconds(lanes: int) -> float:
-        overflow = max(0.0, math.log2(max(1, lanes * each) / cache))
-        work = lanes * flops / _FLOPS * (1 + _OVERFLOW * overflow)
-        waves = math.ceil(rows / lanes) if stop.fixed else max(1.0, rows / lanes)
-        return waves * (_STEP_SECONDS + work + _REFILL_SECONDS / steps)
-
     powers = [1 << i for i in range(most.bit_length())]
-    if stop.fixed:
+    if fit.stop.fixed:
         counts = {_even(rows, p) for p in (*powers, most)}
     else:  # refilled one by one: the last wave need not be full; and about as many fits, the same
         counts = {p for p in powers if p < 2 * rows}
-    return min(sorted(counts), key=seconds)
+    return min(sorted(counts), key=lambda lanes: _seconds(fit, rows, each, flops, lanes))
+
+
+def _seconds(fit: Fit, rows: int, each: int, flops: float, lanes: int) -> float:
+    """Predicted, of all rows of a device in so many lanes; the others as of `_quickest`."""
+    stop = fit.stop
+    steps = stop.max_steps if stop.fixed else min(_TYPICAL_STEPS, stop.max_steps)
+    overflow = max(0.0, math.log2(max(1, lanes * each) / (_CACHE_SHARE * cache_bytes())))
+    work = lanes * flops / _FLOPS * (1 + _OVERFLOW * overflow)
+    waves = math.ceil(rows / lanes) if stop.fixed else max(1.0, rows / lanes)
+    return waves * (steps * (_STEP_SECONDS + work) + _REFILL_SECONDS)
+
+
+def predicted_seconds(
+    fit: Fit, inputs: Inputs, axes: Sequence[Axis], fits: int, lanes: int, devices: Sequence[Device]
+) -> float:
+    """Of so many fits in so many lanes, as `plan_lanes` predicts them on a CPU; its arguments."""
+    inner = [axis for axis in axes if not axis.outer]
+    groups = math.prod(axis.size for axis in axes if axis.outer)
+    told = weigh_lane(fit, inputs, selects_of(inner), len(axes))
+    rows = max(1, math.ceil(fits / groups / len(devices)))
+    return groups * _seconds(fit, rows, len(devices) * told.bytes, told.flops, lanes)
 
 
 def whole_vectors(lanes: int) -> int:

@@ -10,12 +10,13 @@ from jaxneuro.collector import postponed
 from jaxneuro.engine import buckets
 from jaxneuro.engine.contest import Contest
 from jaxneuro.engine.lane import make_lane, selects_of
-from jaxneuro.engine.planner import plan_lanes, whole_vectors
+from jaxneuro.engine.planner import plan_lanes, predicted_seconds, whole_vectors
 from jaxneuro.engine.rows import outer_inputs
 from jaxneuro.fit import Fit
 from jaxneuro.types import Axis, Device, Inputs
 
 _FEW = 4  # fits on a device that are not worth a plan
+_COMPILE_SECONDS = 1.0  # of other programs
 
 
 class Task(NamedTuple):
@@ -62,6 +63,19 @@ def choose_lanes(task: Task, fits: int, lanes: int | str, devices: Sequence[Devi
     if lanes == "auto":
         lanes = plan_lanes(task.fit, task.first, task.axes, fits, lanes, devices, exact=False).lanes
     return whole_vectors(check_lanes(lanes))
+
+
+def lanes_again(task: Task, fits: int, lanes: int, devices: Sequence[Device]) -> int:
+    """Lanes on each device for other rows of a task that ran in so many `lanes`: those again, where
+    programs for fewer would save less time than they take to compile."""
+    own = choose_lanes(task, fits, "auto", devices)
+    if devices[0].platform != "cpu":  # whose seconds nobody predicts
+        return own if task.fit.stop.fixed else lanes
+
+    def seconds(count: int) -> float:
+        return predicted_seconds(task.fit, task.first, task.axes, fits, count, devices)
+
+    return own if seconds(lanes) > seconds(own) + _COMPILE_SECONDS else lanes
 
 
 def check_lanes(lanes: int | str) -> int:

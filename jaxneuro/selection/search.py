@@ -11,7 +11,8 @@ import numpy as np
 
 from jaxneuro import several
 from jaxneuro.axes import folds, unchanged
-from jaxneuro.engine.lanes import fit_many, flatten_axes
+from jaxneuro.engine.lanes import again, fit_many, flatten_axes
+from jaxneuro.engine.store import Store
 from jaxneuro.fit import Fit
 from jaxneuro.fits import Fits, Selection
 from jaxneuro.linear.condense import condense
@@ -45,9 +46,9 @@ def search(
 ) -> Search:
     """Chooses hyper-parameters for each target and outer fold by inner folds, and refits.
 
-    The refit is one more row of weights, so one compiled program runs both. Only fits of a fixed
-    number of steps get a plan of their own for the refits, which are fewer, unless `lanes` is
-    given: idle lanes cost as much as busy ones.
+    The refit is one more row of weights, so one compiled program runs both. Where the refits are so
+    much fewer that idle lanes would cost more than programs for fewer lanes take to compile, they
+    get a plan of their own, unless `lanes` is given.
 
     A choice at an edge of `grid` is told by a warning, `EdgeOfGrid`; samples that a fold scores and
     fits, bit by bit the same, by `Leakage`.
@@ -135,11 +136,12 @@ def search_by(
         selection = searched.select([axis.name for axis in grid], score, mean=("inner",))
         chosen = selection.chosen
         _tell_edges(selection)
-        if options.get("lanes", "auto") == "auto" and not fit.stop.fixed:
-            devices = len(options.get("devices") or jax.local_devices())
-            away = options.get("executor") is not None  # then they are those on each device
-            options["lanes"] = searched.lanes if away else searched.lanes // devices
     place = np.indices((*lead, *repeats, outer))
+    if searched is not None and options.get("lanes", "auto") == "auto":
+        begun = out is not None and Store.lanes_of(Path(out) / "refit")  # a resumed run keeps them
+        if not begun:
+            refits = place[0].size
+            options["lanes"] = _lanes(fit, inputs, every, refits, searched.lanes, options)
     refit = place[-1] * (inner + 1) + inner
     for position in range(len(lead), len(lead) + len(repeats)):
         chosen = np.expand_dims(chosen, position)
@@ -149,6 +151,16 @@ def search_by(
     found = found.shaped((*axes, *refit_axes, outer_axis))
     repeated = {axis.name: axis.select is unchanged for axis in refit_axes}
     return Search(searched, selection, found, score, splits, repeated, given, halved=halved)
+
+
+def _lanes(
+    fit: Fit, inputs: Inputs, axes: list[Axis], fits: int, lanes: int, options: dict[str, Any]
+) -> int | str:
+    """Of the refits, after a search in so many `lanes`."""
+    if options.get("executor") is not None:  # then they are those on each of its devices
+        return "auto" if fit.stop.fixed else lanes
+    devices = options.get("devices") or jax.local_devices()
+    return again(fit, inputs, axes, fits, lanes // len(devices), devices)
 
 
 def _check(splits: Any, condensed: bool, halving: Halving | None, options: dict[str, Any]) -> None:
