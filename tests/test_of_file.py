@@ -1,5 +1,7 @@
 """Models of samples that lie in a file are those of the array in memory."""
 
+import mmap
+
 import jax
 import numpy as np
 import optax
@@ -7,6 +9,7 @@ import pytest
 
 import jaxneuro as jn
 from jaxneuro import models
+from jaxneuro.models import files
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(90, 4, 3)).astype(np.float32)
@@ -48,6 +51,58 @@ def test_rows_may_be_a_part_of_the_file(path):
     params = jax.tree.map(lambda a: a + 1, params)
     told = model.apply(params, {"row": order[:7]})
     np.testing.assert_allclose(told, models.linear().apply(params, X[order[:7]]), rtol=1e-5)
+
+
+class Pages(mmap.mmap):
+    """Keeps what was asked for."""
+
+    def madvise(self, option, start, length):
+        assert option == mmap.MADV_WILLNEED and start % mmap.PAGESIZE == 0
+        asked.append(range(start // mmap.PAGESIZE, -(-(start + length) // mmap.PAGESIZE)))
+        return super().madvise(option, start, length)
+
+
+asked: list = []
+
+
+@pytest.mark.skipif(not hasattr(mmap.mmap, "madvise"), reason="this system takes no advice")
+@pytest.mark.parametrize("width", [3, 700, 5000])
+def test_the_disk_is_asked_for_all_rows_at_once_and_for_no_others(path, width, monkeypatch):
+    x = RANDOM.normal(size=(64, width)).astype(np.float32)
+    np.save(path, x)
+    header = path.stat().st_size - x.nbytes
+    with open(path, "rb") as file:
+        pages = Pages(file.fileno(), 0, access=mmap.ACCESS_READ)
+    disk = files._Disk(np.ndarray(x.shape, x.dtype, pages, header))
+
+    def pages_of(rows):
+        asked.clear()
+        np.testing.assert_array_equal(disk.read(np.array(rows, np.int32)), x[rows])
+        return sorted(page for part in asked for page in part)
+
+    def wanted(rows):
+        ends = [(header + row * width * 4, header + (row + 1) * width * 4 - 1) for row in rows]
+        return sorted({page for a, b in ends
+                       for page in range(a // mmap.PAGESIZE, b // mmap.PAGESIZE + 1)})  # fmt: skip
+
+    some = [0, 1, 2, 9, 33, 63]
+    assert pages_of(some) == wanted(some) and len(asked) <= 4  # neighbours together
+    assert pages_of([1, 9, 10]) == wanted([10])  # the others were just read
+    monkeypatch.setattr(files, "_KEPT_BYTES", 0)
+    for row in (20, 1, 20):  # read so long ago that it may be gone
+        assert pages_of([row]) == wanted([row])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.int16])
+def test_rows_are_those_of_the_array_in_whatever_layout(tmp_path, order, dtype):
+    x = np.asarray(RANDOM.integers(0, 100, (50, 7, 3)), dtype, order=order)
+    np.save(tmp_path / "x.npy", x)
+    held = models.of_file(models.linear(), tmp_path / "x.npy").apply
+    told = files._rows(
+        held.arguments[1].arguments[0], np.dtype(np.float32), np.array([[49, 0], [7, 7]])
+    )
+    np.testing.assert_array_equal(told, x[np.array([[49, 0], [7, 7]])].astype(np.float32))
 
 
 def test_a_changed_file_is_another(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import mmap
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,8 @@ import numpy as np
 
 from jaxneuro.models.seen import seen_by
 from jaxneuro.types import Array, Closed, Model
+
+_KEPT_BYTES = 2**30  # that any system keeps of a file that it has read
 
 
 class _File(NamedTuple):
@@ -31,9 +34,9 @@ def of_file(model: Model, path: str | os.PathLike, unit: float = 1.0) -> Model:
 
     A step reads the rows of its minibatch (`make_fit(batch=)`), each fit its own, and scores are
     read a block of so many rows at a time: the same fit, to rounding, as of the array in memory.
-    Without `batch` each fit would read all rows in every step. The system keeps in free memory what
-    it has read. The file must lie where every process of the run finds it; `Search.save` needs the
-    model of the array itself.
+    Without `batch` each fit would read all rows in every step. The disk is asked for all rows of a
+    step at once, and the system keeps in free memory what it has read. The file must lie where
+    every process of the run finds it; `Search.save` needs the model of the array itself.
 
     Args:
       model: of (sample, *feature) float32; its first layer is no longer one that `x` meets, so that
@@ -81,10 +84,41 @@ def _rows(held: _File, kind: np.dtype, numbers: Array) -> np.ndarray:
         wrong = asked[(asked < 0) | (asked >= held.rows)][0]
         raise IndexError(f"of_file: row {wrong} of {held.path}, which has {held.rows}")
     once, back = np.unique(asked, return_inverse=True)  # in the order of the file
-    found = np.asarray(_opened(held)[once], kind) / kind.type(held.unit)
+    found = np.asarray(_opened(held).read(once), kind) / kind.type(held.unit)
     return found[back.reshape(asked.shape)]
 
 
 @functools.lru_cache(8)
-def _opened(held: _File) -> np.ndarray:
-    return np.load(held.path, mmap_mode="r", allow_pickle=False)
+def _opened(held: _File) -> _Disk:
+    return _Disk(np.load(held.path, mmap_mode="r", allow_pickle=False))
+
+
+class _Disk:
+    """Rows of an array in a file, of which the disk is asked for many at once. Read one after the
+    other, each waits for its own, and for what the system reads ahead around it."""
+
+    def __init__(self, array: np.ndarray):
+        self.array, self._pages = array, array.base
+        self._recent = np.zeros(len(array), bool)  # asked for, and hardly forgotten since
+        self._bytes = 0  # of these
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Rising rows."""
+        row, pages = self.array.strides[0], self._pages
+        if isinstance(pages, mmap.mmap) and self.array.flags.c_contiguous and row:
+            self._fetch(rows[~self._recent[rows]].astype(np.int64), row, pages)
+        return self.array[rows]
+
+    def _fetch(self, rows: np.ndarray, row: int, pages: mmap.mmap) -> None:
+        if not rows.size or not hasattr(pages, "madvise"):  # as on Windows
+            return
+        if self._bytes > _KEPT_BYTES:
+            self._recent[:], self._bytes = False, 0
+        self._recent[rows] = True
+        self._bytes += rows.size * row
+        begins = rows * row + (len(pages) - self.array.nbytes)  # behind the header
+        first, last = begins // mmap.PAGESIZE, (begins + row - 1) // mmap.PAGESIZE
+        apart = np.flatnonzero(first[1:] > last[:-1] + 1) + 1
+        for begin, end in zip(first[np.r_[0, apart]], last[np.r_[apart - 1, -1]], strict=True):
+            place, size = int(begin) * mmap.PAGESIZE, int(end - begin + 1) * mmap.PAGESIZE
+            pages.madvise(mmap.MADV_WILLNEED, place, min(size, len(pages) - place))
