@@ -42,6 +42,7 @@ CASES = {
     "lanes": "lanes:run",
     "scaling": "scaling:run",
     "million": "million:run",
+    "file_rows": "file_rows:run",
     "workers": "workers:run",
     "cold_start": "cold_start:run",
 }

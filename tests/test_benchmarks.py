@@ -52,8 +52,8 @@ ONLY = {
 
 
 def test_every_case_is_known():
-    others = {"lanes", "scaling", "million", "workers", "cold_start", "recurrent", "halving",
-              "ridge_disk"}  # fmt: skip
+    others = {"lanes", "scaling", "million", "file_rows", "workers", "cold_start", "recurrent",
+              "halving", "ridge_disk"}  # fmt: skip
     assert set(CASES) == {*AGREE, *others}
 
 
