@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxneuro.precision import in_full
 from jaxneuro.sizes import bucket, grown
 from jaxneuro.types import Array
 
@@ -182,14 +183,15 @@ def centred(given: Mapping[Any, ArrayLike], train: ArrayLike | None, features: i
     return Centred(values, means, mask)
 
 
+@in_full
 def rotation(product: Array) -> Array:
     """The nearest with orthonormal columns."""
     u, _, v = jnp.linalg.svd(product, full_matrices=False)
-    with jax.default_matmul_precision("highest"):
-        return u @ v
+    return u @ v
 
 
 @jax.jit
+@in_full
 def _hyperaligned(x: Array, passes: int) -> tuple[Array, Array]:
     """Bases (subject, voxel, voxel) and the mean of the rotated (time, voxel)."""
     subjects, _, voxels = x.shape
@@ -205,11 +207,10 @@ def _hyperaligned(x: Array, passes: int) -> tuple[Array, Array]:
         total = jnp.einsum("stv,svk->tk", x, state[0])  # anew: rounding does not add up
         return jax.lax.scan(join, (state[0], total), jnp.arange(subjects))[0]
 
-    with jax.default_matmul_precision("highest"):
-        bases = jnp.zeros((subjects, voxels, voxels), x.dtype).at[0].set(jnp.eye(voxels))
-        state = jax.lax.scan(join, (bases, x[0]), jnp.arange(1, subjects))[0]
-        bases, total = jax.lax.fori_loop(0, passes, again, state)
-        return bases, total / subjects
+    bases = jnp.zeros((subjects, voxels, voxels), x.dtype).at[0].set(jnp.eye(voxels))
+    state = jax.lax.scan(join, (bases, x[0]), jnp.arange(1, subjects))[0]
+    bases, total = jax.lax.fori_loop(0, passes, again, state)
+    return bases, total / subjects
 
 
 def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:

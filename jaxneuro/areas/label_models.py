@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro.classify.classifiers import lda
 from jaxneuro.classify.scaling import measured, scaled
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _LEAST = -14.0  # log-probability of a label, in a loss: one that was never seen decides nothing
@@ -42,6 +43,7 @@ class LabelModel(NamedTuple):
 
 
 @partial(jax.jit, static_argnames="classes")
+@in_full
 def fitted(
     x: ArrayLike, y: ArrayLike, weight: ArrayLike, shrinkage: ArrayLike, classes: int
 ) -> Discriminant:
@@ -49,9 +51,8 @@ def fitted(
     x, y, weight = jnp.asarray(x), jnp.asarray(y), jnp.asarray(weight)
     each = jnp.repeat(weight, x.shape[1])
     flat = x.reshape(-1, x.shape[2])
-    with jax.default_matmul_precision("highest"):
-        units = measured(flat, each)
-        made = lda(scaled(flat, units), y.ravel(), each, classes, jnp.asarray(shrinkage))  # pyright: ignore
+    units = measured(flat, each)
+    made = lda(scaled(flat, units), y.ravel(), each, classes, jnp.asarray(shrinkage))  # pyright: ignore
     return Discriminant(units.mean, made.kernel * units.gain[:, None], made.bias)
 
 
@@ -119,9 +120,9 @@ def tried(
     return jax.tree.map(lambda a: a.reshape(rows, count, *a.shape[1:]), made)
 
 
+@in_full
 def _scores(discriminant: Discriminant, x: Array) -> Array:
-    with jax.default_matmul_precision("highest"):
-        return (x - discriminant.mean) @ discriminant.kernel + discriminant.bias
+    return (x - discriminant.mean) @ discriminant.kernel + discriminant.bias
 
 
 def _log_loss(scores: Array, truth: Array, temperature: Array) -> Array:

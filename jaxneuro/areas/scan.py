@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxneuro.areas.cells import Cells
 from jaxneuro.areas.local import Sphere, Sums, winner
 from jaxneuro.classify.scaling import gain
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 
@@ -32,26 +33,27 @@ class Voxels(NamedTuple):
 
 
 @jax.jit
+@in_full
 def voxels(x: Array, cells: Cells) -> Voxels:
     """Of `x` (voxel, sample)."""
-    with jax.default_matmul_precision("highest"):
-        counts = cells.inside.sum(axis=1)
-        there = cells.inside[:, None] > 0
-        parts = jnp.where(there, jnp.moveaxis(x[:, cells.place], 0, 1), 0)
-        mean = parts.sum(axis=2) / counts[:, None]
-        inside = jnp.where(there, parts - mean[:, :, None], 0)
-        share = cells.weight * counts / (cells.weight @ counts)[:, None]
-        centre = share @ mean
-        between = mean.T - centre[:, :, None]
-        square = (share / counts) @ jnp.square(inside).sum(axis=2)
-        square += (jnp.square(between) * share[:, None]).sum(axis=2)
-        scale = gain(centre, jnp.sqrt(square))
-        tested = jnp.moveaxis(x[:, cells.test], 0, 1) - centre[:, :, None]
-        tested = jnp.where(cells.test_weight[:, None] > 0, tested * scale[:, :, None], 0)
-        return Voxels(inside, between, scale, tested)
+    counts = cells.inside.sum(axis=1)
+    there = cells.inside[:, None] > 0
+    parts = jnp.where(there, jnp.moveaxis(x[:, cells.place], 0, 1), 0)
+    mean = parts.sum(axis=2) / counts[:, None]
+    inside = jnp.where(there, parts - mean[:, :, None], 0)
+    share = cells.weight * counts / (cells.weight @ counts)[:, None]
+    centre = share @ mean
+    between = mean.T - centre[:, :, None]
+    square = (share / counts) @ jnp.square(inside).sum(axis=2)
+    square += (jnp.square(between) * share[:, None]).sum(axis=2)
+    scale = gain(centre, jnp.sqrt(square))
+    tested = jnp.moveaxis(x[:, cells.test], 0, 1) - centre[:, :, None]
+    tested = jnp.where(cells.test_weight[:, None] > 0, tested * scale[:, :, None], 0)
+    return Voxels(inside, between, scale, tested)
 
 
 @partial(jax.jit, static_argnames="group")
+@in_full
 def prepared(over: Voxels, cells: Cells, index: Array, local: Any, *, group: int) -> Any:
     """(sphere, fold, ...) what `local.prepare` makes of each; `index` (sphere, place) voxels, and
     `group` spheres together."""
@@ -70,8 +72,7 @@ def prepared(over: Voxels, cells: Cells, index: Array, local: Any, *, group: int
         whole = Sphere(scatter, tested.swapaxes(1, 2), member, total)
         return jax.vmap(local.prepare, (Sphere(0, 0, None, 0),))(whole)  # pyright: ignore
 
-    with jax.default_matmul_precision("highest"):
-        return _grouped(sphere, index, group)
+    return _grouped(sphere, index, group)
 
 
 def _grouped(function, rows: Array, group: int) -> Any:
@@ -81,26 +82,27 @@ def _grouped(function, rows: Array, group: int) -> Any:
 
 
 @partial(jax.jit, static_argnames="classes")
+@in_full
 def class_sums(over: Voxels, cells: Cells, some: Array, labels: Array, *, classes: int) -> Sums:
     """(fold, voxel, class, permutation) sums, and (fold, class, permutation) counts, of the voxels
     `some` (voxel,); `labels` (permutation, sample)."""
-    with jax.default_matmul_precision("highest"):
-        inside, between, scale = (a[:, some] for a in over[:3])
-        of = labels.T[cells.place][:, :, None] == jnp.arange(classes)[:, None]
-        of = jnp.where(cells.inside[:, :, None, None] > 0, of, False).astype(inside.dtype)
-        counts = of.sum(axis=1)
-        flat = of.reshape(*cells.place.shape, -1)
-        sums = (inside @ flat).reshape(*inside.shape[:2], *counts.shape[1:])
+    inside, between, scale = (a[:, some] for a in over[:3])
+    of = labels.T[cells.place][:, :, None] == jnp.arange(classes)[:, None]
+    of = jnp.where(cells.inside[:, :, None, None] > 0, of, False).astype(inside.dtype)
+    counts = of.sum(axis=1)
+    flat = of.reshape(*cells.place.shape, -1)
+    sums = (inside @ flat).reshape(*inside.shape[:2], *counts.shape[1:])
 
-        def fold(weight: Array, between: Array, scale: Array) -> tuple[Array, Array]:
-            weighted = weight[:, None, None] * counts
-            made = jnp.tensordot(weight, sums, 1) + jnp.tensordot(between, weighted, 1)
-            return made * scale[:, None, None], weighted.sum(axis=0)
+    def fold(weight: Array, between: Array, scale: Array) -> tuple[Array, Array]:
+        weighted = weight[:, None, None] * counts
+        made = jnp.tensordot(weight, sums, 1) + jnp.tensordot(between, weighted, 1)
+        return made * scale[:, None, None], weighted.sum(axis=0)
 
-        return Sums(*jax.lax.map(lambda row: fold(*row), (cells.weight, between, scale)))
+    return Sums(*jax.lax.map(lambda row: fold(*row), (cells.weight, between, scale)))
 
 
 @partial(jax.jit, static_argnames="group")
+@in_full
 def right(
     made: Any, of: Sums, cells: Cells, index: Array, labels: Array, local: Any, *, group: int
 ) -> Array:
@@ -116,5 +118,4 @@ def right(
         told = winner(local.scores(jax.tree.map(lambda a: a[s, k], made), own), classes)
         return cells.test_weight[k] @ (told == truth[k]).astype(jnp.float32)
 
-    with jax.default_matmul_precision("highest"):
-        return _grouped(pair, jnp.arange(spheres * folds), group).reshape(spheres, folds, -1)
+    return _grouped(pair, jnp.arange(spheres * folds), group).reshape(spheres, folds, -1)

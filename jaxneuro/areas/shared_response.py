@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxneuro.areas.alignment import Aligned, Subjects, by_name, centred, rotation
+from jaxneuro.precision import in_full
 from jaxneuro.sizes import bucket
 from jaxneuro.types import Array
 
@@ -110,15 +111,15 @@ class _State(NamedTuple):
 
 
 @partial(jax.jit, static_argnames=("features", "iterations"))
+@in_full
 def _fitted(data: _Data, *, features: int, iterations: int) -> tuple[_State, Array]:
     def step(state: _State, _: Any) -> tuple[_State, Array]:
         mean, spread, told = _expected(data, state)
         return _maximised(data, mean, spread), told
 
-    with jax.default_matmul_precision("highest"):
-        state, told = jax.lax.scan(step, _start(data, features), None, iterations)
-        shared, _, last = _expected(data, state)
-        return state._replace(shared=shared), jnp.append(told, last)
+    state, told = jax.lax.scan(step, _start(data, features), None, iterations)
+    shared, _, last = _expected(data, state)
+    return state._replace(shared=shared), jnp.append(told, last)
 
 
 def _start(data: _Data, features: int) -> _State:

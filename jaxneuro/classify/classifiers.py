@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from jaxneuro.classify.factor import whitening
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _NEVER = -1e30  # score of a class without a training trial
@@ -29,16 +29,17 @@ class Linear(NamedTuple):
     kernel: Array
     bias: Array
 
+    @in_full
     def scores(self, x: Array) -> Array:
         """(trial, class) of `x` (trial, feature)."""
-        with jax.default_matmul_precision("highest"):
-            return x @ self.kernel + self.bias
+        return x @ self.kernel + self.bias
 
     def predict(self, x: Array) -> Array:
         """(trial,) the class of the highest score; the first of equals."""
         return self.scores(x).argmax(axis=-1)
 
 
+@in_full
 def lda(
     x: Array, y: Array, weight: Array, classes: int, shrinkage: float | str = "ledoit_wolf"
 ) -> Linear:
@@ -59,33 +60,33 @@ def lda(
         alike), or "ledoit_wolf" (2004, J. Multivar. Anal. 88:365), which is estimated for each
         class, of features in its own standard units.
     """
-    with jax.default_matmul_precision("highest"):
-        member, count, mean = _class_means(x, y, weight, classes)
-        inside = x - member @ mean
-        total = count.sum()
-        if shrinkage == "ledoit_wolf":
-            spread, part, share, products = _ledoit_wolf(inside, member, weight, count)
-        else:
-            assert not isinstance(shrinkage, str), shrinkage
-            share, products = jnp.full(classes, shrinkage, x.dtype), None
-            spread = jnp.ones((classes, x.shape[1]), x.dtype)
-            variance = _by_class(jnp.square(inside), member, weight, count)
-            part = variance.sum(axis=1) / _varying(variance)
-        ridge = ((count / total * share * part)[:, None] * jnp.square(spread)).sum(axis=0)
-        left = (1 - share) / total  # of the covariance of each class
-        if products is not None:
-            gram = jnp.einsum("c,cf,cfg,cg->fg", left, spread, products, spread)
-            varies = ridge + jnp.diagonal(gram) > 0
-            kernel = _positive(gram + jnp.diag(jnp.where(varies, ridge, 1)), mean.T)
-        else:
-            rows = inside * jnp.sqrt(weight * (member @ left))[:, None]
-            varies = ridge + jnp.square(rows).sum(axis=0) > 0
-            kernel = _solve(jnp.where(varies, ridge, 1), rows, mean.T)
-        bias = -0.5 * (mean.T * kernel).sum(axis=0)
-        prior = jnp.where(count > 0, jnp.log(jnp.maximum(count, 1e-30) / total), _NEVER)
-        return Linear(kernel, bias + prior)
+    member, count, mean = _class_means(x, y, weight, classes)
+    inside = x - member @ mean
+    total = count.sum()
+    if shrinkage == "ledoit_wolf":
+        spread, part, share, products = _ledoit_wolf(inside, member, weight, count)
+    else:
+        assert not isinstance(shrinkage, str), shrinkage
+        share, products = jnp.full(classes, shrinkage, x.dtype), None
+        spread = jnp.ones((classes, x.shape[1]), x.dtype)
+        variance = _by_class(jnp.square(inside), member, weight, count)
+        part = variance.sum(axis=1) / _varying(variance)
+    ridge = ((count / total * share * part)[:, None] * jnp.square(spread)).sum(axis=0)
+    left = (1 - share) / total  # of the covariance of each class
+    if products is not None:
+        gram = jnp.einsum("c,cf,cfg,cg->fg", left, spread, products, spread)
+        varies = ridge + jnp.diagonal(gram) > 0
+        kernel = _positive(gram + jnp.diag(jnp.where(varies, ridge, 1)), mean.T)
+    else:
+        rows = inside * jnp.sqrt(weight * (member @ left))[:, None]
+        varies = ridge + jnp.square(rows).sum(axis=0) > 0
+        kernel = _solve(jnp.where(varies, ridge, 1), rows, mean.T)
+    bias = -0.5 * (mean.T * kernel).sum(axis=0)
+    prior = jnp.where(count > 0, jnp.log(jnp.maximum(count, 1e-30) / total), _NEVER)
+    return Linear(kernel, bias + prior)
 
 
+@in_full
 def max_correlation(x: Array, y: Array, weight: Array, classes: int) -> Linear:
     """The class whose mean training pattern correlates best with the trial's, over features
     (Haxby et al. 2001, Science 293:2425; Meyers 2013, Front. Neuroinform. 7:8).
@@ -93,12 +94,11 @@ def max_correlation(x: Array, y: Array, weight: Array, classes: int) -> Linear:
     Scores are these correlations times the length of the trial's centred pattern, which classes
     share. Takes what `lda` takes. A mean pattern without variance has score 0.
     """
-    with jax.default_matmul_precision("highest"):
-        _, count, mean = _class_means(x, y, weight, classes)
-        pattern = mean - mean.mean(axis=1, keepdims=True)
-        length = jnp.linalg.norm(pattern, axis=1, keepdims=True)
-        kernel = (pattern / jnp.where(length > 0, length, 1)).T
-        return Linear(kernel, jnp.where(count > 0, 0, _NEVER).astype(x.dtype))
+    _, count, mean = _class_means(x, y, weight, classes)
+    pattern = mean - mean.mean(axis=1, keepdims=True)
+    length = jnp.linalg.norm(pattern, axis=1, keepdims=True)
+    kernel = (pattern / jnp.where(length > 0, length, 1)).T
+    return Linear(kernel, jnp.where(count > 0, 0, _NEVER).astype(x.dtype))
 
 
 CLASSIFIERS: dict[str, Callable[..., Linear]] = {"lda": lda, "max_correlation": max_correlation}

@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxneuro.classify.classifiers import Linear, lda
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 
+@in_full
 def component_lda(
     x: Array, y: Array, weight: Array, classes: int, counts: tuple[int, ...]
 ) -> Linear:
@@ -23,20 +25,19 @@ def component_lda(
     Returns:
       kernel (count, feature, class) and bias (count, class).
     """
-    with jax.default_matmul_precision("highest"):
-        share = weight / weight.sum()
-        mean = share @ x
-        centred = x - mean
-        axes = _principal(centred * jnp.sqrt(share)[:, None], max(counts))
-        scores = centred @ axes
+    share = weight / weight.sum()
+    mean = share @ x
+    centred = x - mean
+    axes = _principal(centred * jnp.sqrt(share)[:, None], max(counts))
+    scores = centred @ axes
 
-        def one(count: Array) -> Linear:
-            kept = jnp.arange(axes.shape[1]) < count
-            made = lda(scores * kept, y, weight, classes)
-            kernel = axes @ (made.kernel * kept[:, None])
-            return Linear(kernel, made.bias - mean @ kernel)
+    def one(count: Array) -> Linear:
+        kept = jnp.arange(axes.shape[1]) < count
+        made = lda(scores * kept, y, weight, classes)
+        kernel = axes @ (made.kernel * kept[:, None])
+        return Linear(kernel, made.bias - mean @ kernel)
 
-        return jax.lax.map(one, jnp.asarray(counts))
+    return jax.lax.map(one, jnp.asarray(counts))
 
 
 def _principal(rows: Array, count: int) -> Array:

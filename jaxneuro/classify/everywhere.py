@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxneuro.classify.scaling import Scaling
 from jaxneuro.classify.trials import Trials
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _SCORES = 2**19  # made at a time
@@ -66,11 +67,11 @@ def _block(x, scaling: Scaling, rows: Rows, trials: Trials, by_fold: bool):
     kernel = jnp.transpose(rows.kernel, (1, 2, 3, 0)).reshape(folds, x.shape[2], -1)
     bias = jnp.moveaxis(rows.bias, 0, 2)  # (fold, class - 1, row)
 
+    @in_full
     def test(right: Array, at: tuple[Array, Array, Array]) -> tuple[Array, Array | None]:
         k, trial, weight = at
         z = (x[:, trial] - scaling.mean[:, k]) * scaling.gain[:, k]
-        with jax.default_matmul_precision("highest"):
-            scores = (z @ kernel[k]).reshape(windows, -1, size) + bias[k]
+        scores = (z @ kernel[k]).reshape(windows, -1, size) + bias[k]
         told = winner(scores, 1)
         hit = weight * (told == rows.truth[:, trial])
         if not by_fold:

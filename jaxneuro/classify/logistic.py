@@ -14,9 +14,11 @@ from jaxneuro.classify.classifiers import Linear, members
 from jaxneuro.classify.descent import Bent, Judged, Objective, descend
 from jaxneuro.classify.factor import whitening
 from jaxneuro.classify.scaling import Scaling
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 
+@in_full
 def logistic(
     x: Array,
     y: Array,
@@ -46,53 +48,52 @@ def logistic(
       Scores, of the scaled features, are log-probabilities up to a term that classes share; they
       sum to 0 over classes.
     """
-    with jax.default_matmul_precision("highest"):
-        share = weight / weight.sum()
-        mean, unit, centre = *(scaling or _as_they_are(x)), jnp.zeros_like(x[0])
-        if scaling is None:  # a copy for each fit
-            centre = share @ x
-            x = jnp.where(weight[:, None] > 0, x - centre, 0)
-        member = members(y, classes, x)
-        prior = (weight @ member + 0.5) / (weight.sum() + 0.5 * classes)
-        bend = (prior * (1 - prior)).mean()
-        two = classes == 2
-        ridge = l2 * bend / (2 if two else 1)
-        bend = bend if two else bend * classes / (classes - 1)
-        round_ = _round(x, share, mean, unit, l2 * (classes - 1) / classes)
-        start = jnp.log(prior[1:] / prior[0]) if two else jnp.log(prior) - jnp.log(prior).mean()
-        target = member[:, 1:].T if two else member.T  # (class, trial): trials are the longer axis
+    share = weight / weight.sum()
+    mean, unit, centre = *(scaling or _as_they_are(x)), jnp.zeros_like(x[0])
+    if scaling is None:  # a copy for each fit
+        centre = share @ x
+        x = jnp.where(weight[:, None] > 0, x - centre, 0)
+    member = members(y, classes, x)
+    prior = (weight @ member + 0.5) / (weight.sum() + 0.5 * classes)
+    bend = (prior * (1 - prior)).mean()
+    two = classes == 2
+    ridge = l2 * bend / (2 if two else 1)
+    bend = bend if two else bend * classes / (classes - 1)
+    round_ = _round(x, share, mean, unit, l2 * (classes - 1) / classes)
+    start = jnp.log(prior[1:] / prior[0]) if two else jnp.log(prior) - jnp.log(prior).mean()
+    target = member[:, 1:].T if two else member.T  # (class, trial): trials are the longer axis
 
-        def scores(point: Array) -> Array:
-            wide = point[:, :-1] * unit
-            return wide @ x.T + (point[:, -1] - wide @ mean)[:, None]
+    def scores(point: Array) -> Array:
+        wide = point[:, :-1] * unit
+        return wide @ x.T + (point[:, -1] - wide @ mean)[:, None]
 
-        def judged(point: Array, logits: Array) -> Judged:
-            each, chance = (_of_two if two else _of_many)(logits, target)
-            error = share * (chance - target)
-            total, kernel = error.sum(axis=1, keepdims=True), point[:, :-1]
-            slope = (error @ x - total * mean) * unit + ridge * kernel
-            value = share @ each + 0.5 * ridge * jnp.square(kernel).sum()
-            return Judged(value, jnp.concatenate([slope, total], axis=1), chance)
+    def judged(point: Array, logits: Array) -> Judged:
+        each, chance = (_of_two if two else _of_many)(logits, target)
+        error = share * (chance - target)
+        total, kernel = error.sum(axis=1, keepdims=True), point[:, :-1]
+        slope = (error @ x - total * mean) * unit + ridge * kernel
+        value = share @ each + 0.5 * ridge * jnp.square(kernel).sum()
+        return Judged(value, jnp.concatenate([slope, total], axis=1), chance)
 
-        def downhill(gradient: Array) -> Array:
-            slope = gradient[:, :-1]
-            slope = slope if round_ is None else (slope @ round_.T) @ round_
-            return -jnp.concatenate([slope, gradient[:, -1:]], axis=1) / bend
+    def downhill(gradient: Array) -> Array:
+        slope = gradient[:, :-1]
+        slope = slope if round_ is None else (slope @ round_.T) @ round_
+        return -jnp.concatenate([slope, gradient[:, -1:]], axis=1) / bend
 
-        def bent(direction: Array, change: Array, chance: Array) -> Bent:
-            each, apart = (_bent_two if two else _bent_many)(change, chance)
-            second = share @ each + ridge * jnp.square(direction[:, :-1]).sum()
-            most = jnp.where(share > 0, apart, 0).max()
-            return Bent(second, share @ (each * apart) / second, most)
+    def bent(direction: Array, change: Array, chance: Array) -> Bent:
+        each, apart = (_bent_two if two else _bent_many)(change, chance)
+        second = share @ each + ridge * jnp.square(direction[:, :-1]).sum()
+        most = jnp.where(share > 0, apart, 0).max()
+        return Bent(second, share @ (each * apart) / second, most)
 
-        at_start = jnp.broadcast_to(start[:, None], target.shape)
-        point = jnp.zeros((len(target), x.shape[1] + 1), x.dtype)
-        point = descend(Objective(scores, judged, downhill, bent), at_start, point)
-        kernel, bias = point[:, :-1].T, point[:, -1] + start
-        bias -= kernel.T @ centre
-        if two:
-            kernel, bias = kernel * jnp.array([-0.5, 0.5]), bias * jnp.array([-0.5, 0.5])
-        return Linear(kernel, bias)
+    at_start = jnp.broadcast_to(start[:, None], target.shape)
+    point = jnp.zeros((len(target), x.shape[1] + 1), x.dtype)
+    point = descend(Objective(scores, judged, downhill, bent), at_start, point)
+    kernel, bias = point[:, :-1].T, point[:, -1] + start
+    bias -= kernel.T @ centre
+    if two:
+        kernel, bias = kernel * jnp.array([-0.5, 0.5]), bias * jnp.array([-0.5, 0.5])
+    return Linear(kernel, bias)
 
 
 def log_loss(scores: Array, y: Array, weight: Array) -> Array:

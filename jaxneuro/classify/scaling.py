@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _CONSTANT = 1e-5  # of its mean: a deviation below is rounding
@@ -23,13 +23,13 @@ class Scaling(NamedTuple):
     gain: Array
 
 
+@in_full
 def measured(x: Array, weight: Array) -> Scaling:
     """Mean and deviation of `x` (trial, feature) over the trials, by their `weight` (trial,)."""
     share = weight / weight.sum()
-    with jax.default_matmul_precision("highest"):
-        mean = share @ x
-        away = jnp.where(weight[:, None] > 0, x - mean, 0)
-        return Scaling(mean, gain(mean, jnp.sqrt(share @ jnp.square(away))))
+    mean = share @ x
+    away = jnp.where(weight[:, None] > 0, x - mean, 0)
+    return Scaling(mean, gain(mean, jnp.sqrt(share @ jnp.square(away))))
 
 
 def scaled(x: Array, scaling: Scaling) -> Array:

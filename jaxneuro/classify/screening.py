@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from jaxneuro import several
 from jaxneuro.axes.parts import as_given, positive
 from jaxneuro.classify.classifiers import members
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array, Axis, Inputs
 
 
+@in_full
 def anova(x: Array, y: Array, weight: Array, classes: int) -> Array:
     """(feature,) F of a one-way analysis of variance between classes, as scikit-learn's `f_classif`
     has it; 0 of a feature that does not vary.
@@ -25,14 +26,13 @@ def anova(x: Array, y: Array, weight: Array, classes: int) -> Array:
       weight: (sample,) 0 = left out, 2 = drawn twice.
       classes: how many; those without weight do not count.
     """
-    with jax.default_matmul_precision("highest"):
-        member = members(y, classes, x) * weight[:, None]
-        count = member.sum(axis=0)
-        total, there = count.sum(), (count > 0).sum()
-        centred = x - (weight @ x) / jnp.maximum(total, 1e-30)
-        means = (member.T @ centred) / jnp.where(count > 0, count, 1)[:, None]
-        between = count @ jnp.square(means)
-        within = jnp.maximum(weight @ jnp.square(centred) - between, 0)
+    member = members(y, classes, x) * weight[:, None]
+    count = member.sum(axis=0)
+    total, there = count.sum(), (count > 0).sum()
+    centred = x - (weight @ x) / jnp.maximum(total, 1e-30)
+    means = (member.T @ centred) / jnp.where(count > 0, count, 1)[:, None]
+    between = count @ jnp.square(means)
+    within = jnp.maximum(weight @ jnp.square(centred) - between, 0)
     freedom = jnp.maximum(total - there, 1) / jnp.maximum(there - 1, 1)
     varies = between + within > 1e-6 * (weight @ jnp.square(x))
     return jnp.where(varies, freedom * between / jnp.where(within > 0, within, 1e-30), 0)

@@ -18,6 +18,7 @@ from jaxneuro.compare.contender import Classifier, Contender, View, commonest
 from jaxneuro.compare.recording import Recording
 from jaxneuro.fit.scaling import measure
 from jaxneuro.inputs import make_inputs
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array, Inputs
 
 
@@ -118,6 +119,7 @@ def _trained(
     """Of each row of `weights` (row, sample) classifiers of raw features (row, value, ...), and
     what they take each sample for (row, value, sample)."""
 
+    @in_full
     def one(weight: Array) -> tuple[Linear, Array]:
         scale = measure(x, weight)
         z = (x - scale.mean) * scale.gain
@@ -126,9 +128,8 @@ def _trained(
         else:
             made = jax.tree.map(lambda a: a[None], classify(z, y, weight, classes))
         kernel = made.kernel * scale.gain[:, None]
-        with jax.default_matmul_precision("highest"):
-            raw = Linear(kernel, made.bias - scale.mean @ kernel)
-            scores = z @ made.kernel + made.bias[:, None]
+        raw = Linear(kernel, made.bias - scale.mean @ kernel)
+        scores = z @ made.kernel + made.bias[:, None]
         return raw, scores.argmax(axis=-1)
 
     return jax.lax.map(one, weights)

@@ -26,6 +26,7 @@ from jaxneuro.compare.recording import Recording
 from jaxneuro.decoding.spatial import Csp, covariances, csp
 from jaxneuro.decoding.tangent import Tangent, tangent_space
 from jaxneuro.fit.scaling import measure
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array, Closed, Model, Params
 
 _STEPS = 500  # of a network
@@ -178,6 +179,7 @@ def _trained(
 ) -> tuple[SpatialClassifier, Array]:
     """Of each row of weights a classifier, and what it takes each trial for (row, trial)."""
 
+    @in_full
     def one(weight: Array) -> tuple[Any, Array]:
         space: Csp | Tangent
         if chosen == "components":
@@ -186,11 +188,10 @@ def _trained(
             space = tangent_space(covariance, weight, value)
         features = space.features(covariance)
         scale = measure(features, weight)
-        with jax.default_matmul_precision("highest"):
-            made = lda((features - scale.mean) * scale.gain, y, weight, classes)
-            kernel = made.kernel * scale.gain[:, None]
-            bias = made.bias - scale.mean @ kernel
-            scores = features @ kernel + bias
+        made = lda((features - scale.mean) * scale.gain, y, weight, classes)
+        kernel = made.kernel * scale.gain[:, None]
+        bias = made.bias - scale.mean @ kernel
+        scores = features @ kernel + bias
         return SpatialClassifier(space, kernel, bias), scores.argmax(axis=-1)  # pyright: ignore
 
     return jax.lax.map(one, rows)

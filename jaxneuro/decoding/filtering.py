@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jaxneuro import compat
 from jaxneuro.decoding.state_space import estimate, states
+from jaxneuro.precision import in_full
 from jaxneuro.sizes import grown
 from jaxneuro.splits import NestedSplits
 from jaxneuro.types import Array
@@ -69,12 +70,12 @@ class Filtering:
 def _fitted(x, y, trial, starts, weights, lags, noises, *, smooth: bool):
     """See `Filtering`."""
 
+    @in_full
     def fit(row):
         weight, lag = row
         seen, there = observed_at(x, trial, lag)
         space = estimate(seen, y, weight * there, starts)
-        with jax.default_matmul_precision("highest"):
-            return space, (seen - space.x_mean) @ space.gain.T, there
+        return space, (seen - space.x_mean) @ space.gain.T, there
 
     def traces(space, told, there, noises):
         return jax.vmap(lambda noise: states(space, told, starts, there, noise, smooth))(noises)

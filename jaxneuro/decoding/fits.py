@@ -16,6 +16,7 @@ from jaxneuro.fit import Fit, Stop, make_fit, units
 from jaxneuro.fit.scaling import measure, tempered
 from jaxneuro.inputs import make_inputs
 from jaxneuro.linear import ridge
+from jaxneuro.precision import in_full
 from jaxneuro.selection import leakage
 from jaxneuro.selection.search import Search, search
 from jaxneuro.splits import NestedSplits
@@ -184,15 +185,15 @@ def exact_linear(
 
 
 @jax.jit
+@in_full
 def _solve(x: Array, y: Array, weight: Array, l2: Array, power: Array) -> tuple[Array, Array]:
     there = ~jnp.isnan(y)
     weight = jnp.where(there.any(axis=1), weight, 0)
     scale, own = tempered(measure(x, weight), power), units.measure(y, weight, True)
     z, target = (x - scale.mean) * scale.gain, jnp.where(there, units.standard(y, own), 0)
     each = weight[:, None] * there
-    with jax.default_matmul_precision("highest"):
-        kernel, bias = ridge(z, target, each, l2)
-        prediction = z @ kernel + bias
+    kernel, bias = ridge(z, target, each, l2)
+    prediction = z @ kernel + bias
     total = each.sum(axis=0)
     errors = losses.half_squared_error(prediction, target)
     objective = (each * errors).sum(axis=0) / total + 0.5 * l2 * (kernel**2).sum(axis=0)

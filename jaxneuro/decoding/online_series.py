@@ -14,6 +14,7 @@ from jaxneuro.decoding.online_windows import ROWS
 from jaxneuro.decoding.place import Places, after, seen, steps
 from jaxneuro.decoding.state_space import Belief, StateSpace, step
 from jaxneuro.decoding.units import Units, units_of
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array, Closed
 
 
@@ -70,6 +71,7 @@ def of_kalman(found: Kalman) -> dict[str, Any]:
     }
 
 
+@in_full
 def _kalman(weights: tuple[StateSpace, Array], state: _Tracked, bin: Array) -> tuple[Array, Any]:
     past = jnp.concatenate([bin[None], state.past[:-1]])
 
@@ -80,8 +82,7 @@ def _kalman(weights: tuple[StateSpace, Array], state: _Tracked, bin: Array) -> t
         known = step(space, believed, told, state.seen == 0, there)[1]
         return known, known.mean[: len(space.y_mean)] * space.y_deviation + space.y_mean
 
-    with jax.default_matmul_precision("highest"):
-        known, found = jax.vmap(fold)(*weights, state.believed)
+    known, found = jax.vmap(fold)(*weights, state.believed)
     seen = jnp.minimum(state.seen + 1, 2**30)  # never back at the start
     return found.mean(axis=0), _Tracked(known, past, seen)
 
@@ -118,6 +119,7 @@ def of_naive_bayes(found: NaiveBayes) -> dict[str, Any]:
     }
 
 
+@in_full
 def _naive_bayes(poisson: bool, weights: tuple[Places, Array], state: _Located, bin: Array):
     def fold(places: Places, move: Array, known: Array) -> tuple[Array, Array]:
         there = jnp.isfinite(bin).all()
@@ -127,6 +129,5 @@ def _naive_bayes(poisson: bool, weights: tuple[Places, Array], state: _Located, 
         known = after(steps(places, move), known, told, state.first, places.centres.shape[1])
         return known, known @ places.centres
 
-    with jax.default_matmul_precision("highest"):
-        known, found = jax.vmap(fold)(*weights, state.known)
+    known, found = jax.vmap(fold)(*weights, state.known)
     return found.mean(axis=0), _Located(known, jnp.asarray(False))

@@ -14,6 +14,7 @@ from jaxneuro import compat, origin
 from jaxneuro.decoding.contender import Classifier
 from jaxneuro.decoding.units import Units, units_of
 from jaxneuro.fit.scaling import layer_of
+from jaxneuro.precision import in_full
 from jaxneuro.prediction import Frozen, block_of, frozen, to_raw
 from jaxneuro.selection.result import Search
 from jaxneuro.types import Closed, Origin
@@ -85,10 +86,10 @@ def of_classifier(
     }
 
 
+@in_full
 def _classified(params: Any, x: Any) -> Any:
     kernel, bias = params
-    with jax.default_matmul_precision("highest"):
-        return jax.nn.softmax(x @ kernel + bias[:, None], axis=-1)
+    return jax.nn.softmax(x @ kernel + bias[:, None], axis=-1)
 
 
 def _step(layout: _Layout, weights: Mapping[str, Any], state: Any, bin: Any) -> tuple[Any, Any]:

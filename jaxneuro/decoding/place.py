@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _SAMPLES = 0.1  # at a place that was never visited, as if a neuron had its mean rate for so long
@@ -29,6 +30,7 @@ class Places(NamedTuple):
     prior: Array
 
 
+@in_full
 def estimate(
     x: Array, y: Array, weight: Array, width: Array, bins: int, poisson: bool, uniform: Array | bool
 ) -> Places:
@@ -48,27 +50,27 @@ def estimate(
     step = jnp.where(reach > 0, reach, 1) / (bins - 1)
     at = jnp.clip(jnp.round((y - low) / step), 0, bins - 1).astype(jnp.int32)
     place = sum(at[:, i] * bins ** (outputs - 1 - i) for i in range(outputs))
-    with jax.default_matmul_precision("highest"):
-        joined = weight[:, None] * jnp.concatenate([jnp.ones_like(x[:, :1]), x], axis=1)
-        total = jax.ops.segment_sum(joined, place, bins**outputs)
-        mean = total.sum(axis=0)[1:] / total[:, 0].sum()
-        total = _along(_gaussian(bins, width), total, outputs)
-        time = total[:, :1]
-        rate = (total[:, 1:] + _SAMPLES * mean) / (time + _SAMPLES)
-        variance = jnp.ones_like(mean)
-        if poisson:
-            rate = jnp.maximum(rate, _FLOOR * jnp.where(mean > 0, mean, 1))
-        else:
-            share = weight / weight.sum()
-            spread = share @ jnp.square(x - mean)
-            variance = share @ jnp.square(x - rate[place]) + _FLOOR * spread
-            variance = jnp.where(spread > 0, variance, 1)
+    joined = weight[:, None] * jnp.concatenate([jnp.ones_like(x[:, :1]), x], axis=1)
+    total = jax.ops.segment_sum(joined, place, bins**outputs)
+    mean = total.sum(axis=0)[1:] / total[:, 0].sum()
+    total = _along(_gaussian(bins, width), total, outputs)
+    time = total[:, :1]
+    rate = (total[:, 1:] + _SAMPLES * mean) / (time + _SAMPLES)
+    variance = jnp.ones_like(mean)
+    if poisson:
+        rate = jnp.maximum(rate, _FLOOR * jnp.where(mean > 0, mean, 1))
+    else:
+        share = weight / weight.sum()
+        spread = share @ jnp.square(x - mean)
+        variance = share @ jnp.square(x - rate[place]) + _FLOOR * spread
+        variance = jnp.where(spread > 0, variance, 1)
     share = (time[:, 0] + _SAMPLES / bins**outputs) / (time.sum() + _SAMPLES)
     grid = jnp.stack(jnp.meshgrid(*[jnp.arange(bins)] * outputs, indexing="ij"), axis=-1)
     centres = low + step * grid.reshape(-1, outputs)
     return Places(centres, rate, variance, jnp.where(uniform, 0, jnp.log(share)))
 
 
+@in_full
 def locate(
     places: Places, x: Array, starts: Array, move: Array, poisson: bool, smooth: bool
 ) -> Array:
@@ -88,26 +90,25 @@ def locate(
       smooth: whether the future counts too.
     """
     count, outputs = places.centres.shape
-    with jax.default_matmul_precision("highest"):
-        evidence, reach = seen(places, x, poisson), steps(places, move)
-        even = jnp.full(count, 1 / count, evidence.dtype)
+    evidence, reach = seen(places, x, poisson), steps(places, move)
+    even = jnp.full(count, 1 / count, evidence.dtype)
 
-        def forward(before: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
-            told, first = now
-            known = after(reach, before, told, first, outputs)
-            return known, known
+    def forward(before: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+        told, first = now
+        known = after(reach, before, told, first, outputs)
+        return known, known
 
-        def backward(behind: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
-            told, last = now
-            behind = jnp.where(last, even, behind)
-            return _normal(_along(reach.T, (told * behind)[:, None], outputs)[:, 0], even), behind
+    def backward(behind: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+        told, last = now
+        behind = jnp.where(last, even, behind)
+        return _normal(_along(reach.T, (told * behind)[:, None], outputs)[:, 0], even), behind
 
-        _, known = jax.lax.scan(forward, even, (evidence, starts))
-        if smooth:
-            lasts = jnp.append(starts[1:], True)
-            _, later = jax.lax.scan(backward, even, (evidence, lasts), reverse=True)
-            known = jax.vmap(_normal)(known * later, known)
-        return known @ places.centres
+    _, known = jax.lax.scan(forward, even, (evidence, starts))
+    if smooth:
+        lasts = jnp.append(starts[1:], True)
+        _, later = jax.lax.scan(backward, even, (evidence, lasts), reverse=True)
+        known = jax.vmap(_normal)(known * later, known)
+    return known @ places.centres
 
 
 def seen(places: Places, x: Array, poisson: bool) -> Array:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxneuro.classify.classifiers import members
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _RANK = 1e-5  # of the greatest: a variance below is rounding, or an average reference
@@ -30,20 +31,21 @@ class Csp(NamedTuple):
     patterns: Array
     share: Array
 
+    @in_full
     def features(self, covariance: Array) -> Array:
         """(trial, component) log-variances of `covariance` (trial, channel, channel)."""
-        with jax.default_matmul_precision("highest"):
-            power = jnp.einsum("kc,tcd,kd->tk", self.filters, covariance, self.filters)
+        power = jnp.einsum("kc,tcd,kd->tk", self.filters, covariance, self.filters)
         return jnp.log(jnp.maximum(power, jnp.finfo(power.dtype).tiny))
 
 
+@in_full
 def covariances(x: Array) -> Array:
     """(trial, channel, channel) of `x` (trial, channel, time), each trial about its own mean."""
     x = x - x.mean(axis=2, keepdims=True)
-    with jax.default_matmul_precision("highest"):
-        return x @ x.swapaxes(1, 2) / x.shape[2]
+    return x @ x.swapaxes(1, 2) / x.shape[2]
 
 
+@in_full
 def csp(covariance: Array, y: Array, weight: Array, classes: int, components: int = 6) -> Csp:
     """Common spatial patterns (Koles 1991, Electroencephalogr. Clin. Neurophysiol. 79:440;
     Blankertz et al. 2008, IEEE Signal Process. Mag. 25:41): filters that one class drives most and
@@ -63,15 +65,14 @@ def csp(covariance: Array, y: Array, weight: Array, classes: int, components: in
       components: of each pair, at most the channels.
     """
     components = min(components, covariance.shape[1])
-    with jax.default_matmul_precision("highest"):
-        member = members(y, classes, covariance) * weight[:, None]
-        count = member.sum(axis=0)
-        share = member / jnp.where(count > 0, count, 1)
-        mean = jnp.einsum("tk,tcd->kcd", share, covariance)
-        if classes == 2:
-            return _against(mean[0], mean[1], components)
-        rest = (mean.sum(axis=0) - mean) / (classes - 1)
-        made = jax.vmap(lambda one, other: _against(one, other, components))(mean, rest)
+    member = members(y, classes, covariance) * weight[:, None]
+    count = member.sum(axis=0)
+    share = member / jnp.where(count > 0, count, 1)
+    mean = jnp.einsum("tk,tcd->kcd", share, covariance)
+    if classes == 2:
+        return _against(mean[0], mean[1], components)
+    rest = (mean.sum(axis=0) - mean) / (classes - 1)
+    made = jax.vmap(lambda one, other: _against(one, other, components))(mean, rest)
     return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), made)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _CONSTANT = 1e-5  # of its mean: a deviation below is rounding
@@ -48,6 +49,7 @@ class Belief(NamedTuple):
     covariance: Array
 
 
+@in_full
 def estimate(x: Array, y: Array, weight: Array, starts: Array) -> StateSpace:
     """Least squares, which is maximum likelihood: A on pairs of neighbouring samples that both have
     weight, H on all that have. Covariances are sums of squares over their number.
@@ -58,22 +60,21 @@ def estimate(x: Array, y: Array, weight: Array, starts: Array) -> StateSpace:
       weight: (time,) 0 or 1.
       starts: (time,) whether a trial starts: no pair reaches over.
     """
-    with jax.default_matmul_precision("highest"):
-        x, x_mean, x_deviation = _standard(x, weight)
-        y, y_mean, y_deviation = _standard(y, weight)
-        pair = weight[1:] * weight[:-1] * ~starts[1:]
-        transition, noise = _regress(y[:-1], y[1:], pair)
-        emission, observation = _regress(y, x, weight)
-        silent = jnp.diag(observation) <= 0
-        observation = observation + jnp.diag(silent.astype(x.dtype))
-        factor = jax.scipy.linalg.cho_factor(observation, lower=True)
-        gain = jax.scipy.linalg.cho_solve(factor, emission).T
-        prior = _products(y, y, weight) / weight.sum()
-        precision = gain @ emission
-        gain = gain / jnp.where(x_deviation > 0, x_deviation, 1)
-        return StateSpace(
-            transition, noise, prior, gain, precision, x_mean, y_mean, y_deviation
-        )  # fmt: skip
+    x, x_mean, x_deviation = _standard(x, weight)
+    y, y_mean, y_deviation = _standard(y, weight)
+    pair = weight[1:] * weight[:-1] * ~starts[1:]
+    transition, noise = _regress(y[:-1], y[1:], pair)
+    emission, observation = _regress(y, x, weight)
+    silent = jnp.diag(observation) <= 0
+    observation = observation + jnp.diag(silent.astype(x.dtype))
+    factor = jax.scipy.linalg.cho_factor(observation, lower=True)
+    gain = jax.scipy.linalg.cho_solve(factor, emission).T
+    prior = _products(y, y, weight) / weight.sum()
+    precision = gain @ emission
+    gain = gain / jnp.where(x_deviation > 0, x_deviation, 1)
+    return StateSpace(
+        transition, noise, prior, gain, precision, x_mean, y_mean, y_deviation
+    )  # fmt: skip
 
 
 def step(
@@ -98,6 +99,7 @@ def step(
     return Belief(mean, covariance), Belief(mean + after @ innovation, after)
 
 
+@in_full
 def states(
     space: StateSpace,
     told: Array,
@@ -115,16 +117,15 @@ def states(
       there: (time,) whether there is an x.
       noise: () what W is multiplied by: below 1 the trace is smoother.
     """
-    with jax.default_matmul_precision("highest"):
-        space = space._replace(noise=space.noise * noise)
+    space = space._replace(noise=space.noise * noise)
 
-        def forward(believed: Belief, sample: Any) -> tuple[Belief, Any]:
-            ahead, known = step(space, believed, *sample)
-            return known, (ahead, known) if smooth else known.mean
+    def forward(believed: Belief, sample: Any) -> tuple[Belief, Any]:
+        ahead, known = step(space, believed, *sample)
+        return known, (ahead, known) if smooth else known.mean
 
-        nothing = Belief(jnp.zeros(told.shape[1], told.dtype), space.prior)
-        found: Any = jax.lax.scan(forward, nothing, (told, starts, there))[1]
-        return _smoothed(space, found[0], found[1], starts) if smooth else found
+    nothing = Belief(jnp.zeros(told.shape[1], told.dtype), space.prior)
+    found: Any = jax.lax.scan(forward, nothing, (told, starts, there))[1]
+    return _smoothed(space, found[0], found[1], starts) if smooth else found
 
 
 def _smoothed(space: StateSpace, ahead: Belief, known: Belief, starts: Array) -> Array:

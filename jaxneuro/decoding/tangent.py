@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 _ITERATIONS = 10
@@ -32,17 +33,18 @@ class Tangent(NamedTuple):
     gain: Array
     shrinkage: Array
 
+    @in_full
     def features(self, covariance: Array) -> Array:
         """(trial, channel · (channel + 1) / 2) of `covariance` (trial, channel, channel): the upper
         triangle of log(mean^-½ C mean^-½), off the diagonal times √2, so that the length of a
         difference is a distance."""
-        with jax.default_matmul_precision("highest"):
-            own = _shrunk(covariance, self.gain, self.shrinkage)
-            logs = jax.vmap(_log)(self.white @ own @ self.white)
+        own = _shrunk(covariance, self.gain, self.shrinkage)
+        logs = jax.vmap(_log)(self.white @ own @ self.white)
         rows, columns = jnp.triu_indices(logs.shape[1])
         return logs[:, rows, columns] * jnp.where(rows == columns, 1, jnp.sqrt(2.0))
 
 
+@in_full
 def tangent_space(covariance: Array, weight: Array, shrinkage: Array | float = 0.01) -> Tangent:
     """The tangent space at the Riemannian mean of the trials with weight, found by 10 fixed-point
     steps from their arithmetic mean,
@@ -55,19 +57,18 @@ def tangent_space(covariance: Array, weight: Array, shrinkage: Array | float = 0
       shrinkage: share, from 0 to 1, by which each is moved towards the channels' mean variances,
         uncorrelated: without it, a trial of fewer times than channels has no logarithm.
     """
-    with jax.default_matmul_precision("highest"):
-        share = weight / weight.sum()
-        variance = share @ jnp.diagonal(covariance, axis1=1, axis2=2)
-        gain = jnp.where(variance > 0, 1 / jnp.sqrt(jnp.where(variance > 0, variance, 1)), 0)
-        own = _shrunk(covariance, gain, jnp.asarray(shrinkage))
+    share = weight / weight.sum()
+    variance = share @ jnp.diagonal(covariance, axis1=1, axis2=2)
+    gain = jnp.where(variance > 0, 1 / jnp.sqrt(jnp.where(variance > 0, variance, 1)), 0)
+    own = _shrunk(covariance, gain, jnp.asarray(shrinkage))
 
-        def step(mean: Array, _: None) -> tuple[Array, None]:
-            root, white = _roots(mean)
-            ahead = jnp.einsum("t,tcd->cd", share, jax.vmap(_log)(white @ own @ white))
-            return root @ _of_values(jnp.exp, ahead) @ root, None
+    def step(mean: Array, _: None) -> tuple[Array, None]:
+        root, white = _roots(mean)
+        ahead = jnp.einsum("t,tcd->cd", share, jax.vmap(_log)(white @ own @ white))
+        return root @ _of_values(jnp.exp, ahead) @ root, None
 
-        mean, _ = jax.lax.scan(step, jnp.einsum("t,tcd->cd", share, own), length=_ITERATIONS)
-        return Tangent(mean, _roots(mean)[1], gain, jnp.asarray(shrinkage))
+    mean, _ = jax.lax.scan(step, jnp.einsum("t,tcd->cd", share, own), length=_ITERATIONS)
+    return Tangent(mean, _roots(mean)[1], gain, jnp.asarray(shrinkage))
 
 
 def _shrunk(covariance: Array, gain: Array, shrinkage: Array) -> Array:

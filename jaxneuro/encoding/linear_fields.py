@@ -17,6 +17,7 @@ from jaxneuro.fit import Fit
 from jaxneuro.fit.scaling import layer_of
 from jaxneuro.inputs import make_inputs
 from jaxneuro.models.values import hashable, held
+from jaxneuro.precision import in_full
 from jaxneuro.statistics.bootstrap import bootstrap_fits
 from jaxneuro.types import Array, Axis, Closed, Inputs, Params
 
@@ -118,9 +119,9 @@ def _field(layer: tuple[str, ...], shape: tuple[int, ...], basis: Any, params: P
     if basis is None:
         return weights.reshape(shape)
 
+    @in_full
     def drawn(curve: Any) -> Array:
-        with jax.default_matmul_precision("highest"):
-            return jnp.tensordot(weights, jnp.asarray(curve.values, weights.dtype), axes=1)
+        return jnp.tensordot(weights, jnp.asarray(curve.values, weights.dtype), axes=1)
 
     curves = basis.curves(np.eye(len(weights)))  # they are linear in the weights
     return {n: drawn(c) for n, c in curves.items()} if isinstance(curves, dict) else drawn(curves)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxneuro.linear.columns import centred, precision
+from jaxneuro.precision import in_full
 from jaxneuro.sizes import bucket, grown
 from jaxneuro.types import Array
 
@@ -119,10 +120,10 @@ def seen(at: Space, y: NDArray, autoregressive: bool) -> tuple[Seen, NDArray, ND
 
 
 @partial(jax.jit, static_argnames="autoregressive")
+@in_full
 def _seen(basis: Array, moved: Array, end: Array, y: Array, autoregressive: bool) -> tuple:
     """The fields of `Seen`."""
-    with jax.default_matmul_precision("highest"):
-        inside = basis @ y
-        rest = y - basis.T @ inside
-        on = moved @ rest if autoregressive else jnp.zeros((0, y.shape[1]), y.dtype)
+    inside = basis @ y
+    rest = y - basis.T @ inside
+    on = moved @ rest if autoregressive else jnp.zeros((0, y.shape[1]), y.dtype)
     return (inside, on, (rest**2).sum(0), (rest[1:] * rest[:-1]).sum(0), end @ rest)

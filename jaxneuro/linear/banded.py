@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +13,7 @@ from jaxneuro.linear.banded_errors import Dual, Part, Primal, search
 from jaxneuro.linear.banded_refit import refit
 from jaxneuro.linear.checks import checked, checked_results, used_of
 from jaxneuro.linear.columns import centred, groups, in_units, precision, rounded
+from jaxneuro.precision import in_full
 from jaxneuro.splits import Splits
 
 _BLOCK = 256  # targets in a product: they stay in the cache
@@ -174,12 +174,12 @@ def _part(masks: np.ndarray, seen: np.ndarray, dtype) -> Part:
     return Part(jnp.asarray(places), jnp.asarray(share))
 
 
+@in_full
 def _design(x: np.ndarray, band: np.ndarray, train: np.ndarray) -> Primal | Dual:
     if x.shape[1] <= train.sum(axis=1).max():
         return Primal(jnp.asarray(x), jnp.asarray(band))
-    with jax.default_matmul_precision("highest"):
-        parts = [jnp.asarray(x[:, band == which]) for which in range(band.max() + 1)]
-        grams = jnp.stack([part @ part.T for part in parts])
+    parts = [jnp.asarray(x[:, band == which]) for which in range(band.max() + 1)]
+    grams = jnp.stack([part @ part.T for part in parts])
     return Dual(jnp.asarray(x), jnp.asarray(band), grams)
 
 

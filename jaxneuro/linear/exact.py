@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 
@@ -31,20 +32,20 @@ def ridge(x: Array, y: Array, weight: Array, l2: Array) -> tuple[Array, Array]:
     return _solve(x, y, weight, l2)
 
 
+@in_full
 def _solve(x: Array, y: Array, weight: Array, l2: Array) -> tuple[Array, Array]:
     by_sample = weight if y.ndim == 1 else weight[:, None]
     y = jnp.where(by_sample > 0, y, 0)
-    with jax.default_matmul_precision("highest"):
-        share = weight / weight.sum()
-        mean_x, mean_y = share @ x, share @ y
-        root = jnp.sqrt(share)
-        centred = (x - mean_x) * root[:, None]
-        target = (y - mean_y) * (root if y.ndim == 1 else root[:, None])
-        samples, features = x.shape
-        if features <= samples:
-            gram = centred.T @ centred + l2 * jnp.eye(features, dtype=x.dtype)
-            kernel = jnp.linalg.solve(gram, centred.T @ target)
-        else:
-            gram = centred @ centred.T + l2 * jnp.eye(samples, dtype=x.dtype)
-            kernel = centred.T @ jnp.linalg.solve(gram, target)
-        return kernel, mean_y - mean_x @ kernel
+    share = weight / weight.sum()
+    mean_x, mean_y = share @ x, share @ y
+    root = jnp.sqrt(share)
+    centred = (x - mean_x) * root[:, None]
+    target = (y - mean_y) * (root if y.ndim == 1 else root[:, None])
+    samples, features = x.shape
+    if features <= samples:
+        gram = centred.T @ centred + l2 * jnp.eye(features, dtype=x.dtype)
+        kernel = jnp.linalg.solve(gram, centred.T @ target)
+    else:
+        gram = centred @ centred.T + l2 * jnp.eye(samples, dtype=x.dtype)
+        kernel = centred.T @ jnp.linalg.solve(gram, target)
+    return kernel, mean_y - mean_x @ kernel

@@ -1,12 +1,13 @@
 """The one weighted reduction of all losses: over samples by weight, over outputs evenly."""
 
-import jax
 import jax.numpy as jnp
 
 from jaxneuro.losses.contract import Loss
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array
 
 
+@in_full
 def weighted_mean(values: Array, weight: Array, there: Array | None = None) -> Array:
     """Mean of `values` (sample,) or (sample, output) over samples by `weight` (sample,), and over
     outputs evenly.
@@ -23,9 +24,8 @@ def weighted_mean(values: Array, weight: Array, there: Array | None = None) -> A
         return jnp.where(weight > 0, weight * values, 0).sum() / jnp.where(total > 0, total, 1)
     there = there.reshape(there.shape[0], -1) & (weight > 0)[:, None]
     values = jnp.where(there, values.reshape(there.shape), 0)
-    with jax.default_matmul_precision("highest"):
-        total = weight @ there.astype(weight.dtype)
-        means = (weight @ values) / jnp.where(total > 0, total, 1)
+    total = weight @ there.astype(weight.dtype)
+    means = (weight @ values) / jnp.where(total > 0, total, 1)
     return means.sum() / jnp.maximum((total > 0).sum(), 1)
 
 

@@ -1,6 +1,5 @@
 """Norms of groups of weights: whole groups of features are kept or left out."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,6 +14,7 @@ from jaxneuro.penalties.contract import (
     strength_of,
 )
 from jaxneuro.penalties.lasso import absolute, shrunk
+from jaxneuro.precision import in_full
 from jaxneuro.types import Array, Closed, Params
 
 
@@ -123,12 +123,12 @@ def _shrunk_groups(leaf: Array, groups: tuple[int, ...], threshold: Array) -> Ar
     return leaf * kept.reshape(-1, *[1] * (leaf.ndim - 1))
 
 
+@in_full
 def _group_norms(leaf: Array, groups: tuple[int, ...]) -> tuple[Array, Array]:
     """Of each group in `leaf` (feature, ...), and the root of its weights' number: (group,).
     `groups` (feature,) counts them from 0."""
     member = (np.array(groups) == np.arange(max(groups) + 1)[:, None]).astype(np.float32)
     squares = jnp.square(leaf).reshape(len(leaf), -1).sum(axis=1)
-    with jax.default_matmul_precision("highest"):
-        squares = member.astype(leaf.dtype) @ squares
+    squares = member.astype(leaf.dtype) @ squares
     weights = member.sum(axis=1, dtype=float) * (leaf.size // len(leaf))
     return jnp.sqrt(squares), jnp.asarray(np.sqrt(weights), leaf.dtype)

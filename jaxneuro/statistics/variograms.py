@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxneuro.precision import in_full
 from jaxneuro.statistics.arrays import Floats, numbers
 from jaxneuro.types import Array
 
@@ -79,13 +80,13 @@ class _Parts(NamedTuple):
 
 
 @jax.jit
+@in_full
 def _matched(parts: _Parts, shuffled: Array, noise: Array) -> Array:
     """(map, place) ranks of the surrogates."""
-    with jax.default_matmul_precision("highest"):
-        smooth = jnp.einsum("dij,mj->dmi", parts.smoothers, shuffled)
-        smooth = smooth - smooth.mean(axis=-1, keepdims=True)
-        smooth = smooth / smooth.std(axis=-1, keepdims=True)
-        seen = jax.lax.map(lambda lag: ((smooth @ lag) * smooth).sum(axis=-1), parts.lags)
+    smooth = jnp.einsum("dij,mj->dmi", parts.smoothers, shuffled)
+    smooth = smooth - smooth.mean(axis=-1, keepdims=True)
+    smooth = smooth / smooth.std(axis=-1, keepdims=True)
+    seen = jax.lax.map(lambda lag: ((smooth @ lag) * smooth).sum(axis=-1), parts.lags)
     target = parts.target[:, None, None]
     about = seen - seen.mean(axis=0)
     slope = (about * target).sum(axis=0) / jnp.square(about).sum(axis=0)
