@@ -130,17 +130,35 @@ def test_there_and_back():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), back, params)
 
 
-def test_samples_held_out_for_good_do_not_count():
+@pytest.mark.parametrize("where", [jnp.asarray, np.asarray], ids=["device", "host"])
+def test_samples_held_out_for_good_do_not_count(where):
     x = correlated().astype(np.float32)
     wild = x.copy()
     wild[200:] = 1e6
     weight = np.arange(SAMPLES) < 200
-    found = [precondition.moments(jnp.asarray(a), jnp.asarray(weight, jnp.float32), True)
+    found = [precondition.moments(where(a), where(weight, np.float32), True)
              for a in (x, wild)]  # fmt: skip
     jax.tree.map(np.testing.assert_array_equal, *found)
     covariance = np.corrcoef(x[:200].T)
     values, vectors = found[0].values, found[0].vectors
     np.testing.assert_allclose((vectors * values) @ vectors.T, covariance, atol=1e-5)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_few_samples_on_the_host_are_measured_there_alike(scaled, monkeypatch):
+    x, weight = correlated().astype(np.float32), np.arange(SAMPLES, dtype=np.float32)
+    x[:, 2] = 3  # a feature that does not vary
+    wanted = precondition.moments(jnp.asarray(x), jnp.asarray(weight), scaled)
+    monkeypatch.setattr(precondition, "_moments", None)
+    found = precondition.moments(x, weight, scaled)
+
+    def gram(known):
+        return (known.vectors * known.values) @ known.vectors.T
+
+    for one, other in ((found.mean, wanted.mean), (found.deviation, wanted.deviation),
+                       (found.values, wanted.values), (gram(found), gram(wanted))):  # fmt: skip
+        assert one.dtype == other.dtype == np.float32
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * np.abs(other).max())
 
 
 def test_what_it_does_not_go_with():

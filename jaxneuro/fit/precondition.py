@@ -8,15 +8,18 @@ the same start (Nocedal & Wright 2006, Numerical Optimization, section 5.1, prec
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxneuro.compat import Once
 from jaxneuro.fit.scaling import Scaling, at_layer, total
 from jaxneuro.several import single
 from jaxneuro.types import Array, Moments, Params
 
+_FEW_NUMBERS = 2**18  # of x on the host, done there before a program for them is compiled
 _FLOOR = 1e-6  # of the mean curvature: directions in which x hardly varies stay finite
 
 
@@ -45,20 +48,29 @@ def moments(x: Array, weight: Array, scaled: bool) -> Moments:
       weight: (sample,) before any fold: samples of weight 0 do not count.
       scaled: by the features' deviations first, as fits that standardise do.
     """
-    return _moments(single(x, "precondition=True").reshape(x.shape[0], -1), weight, scaled)
+    flat: Any = single(x, "precondition=True").reshape(x.shape[0], -1)
+    if isinstance(flat, np.ndarray) and flat.size <= _FEW_NUMBERS:
+        share = np.asarray(weight, np.float64) / weight.sum()
+        found = _about(np, flat, share, share @ flat, scaled)
+        return jax.tree.map(lambda a: np.asarray(a, flat.dtype), found)
+    return _moments(flat, weight, scaled)
 
 
 @partial(Once, static=("scaled",))
 def _moments(flat: Array, weight: Array, scaled: bool) -> Moments:
     share = (weight / weight.sum()).astype(flat.dtype)
-    mean = total(share, flat)
-    centred = (flat - mean) * jnp.sqrt(share)[:, None]
-    deviation = jnp.sqrt(jnp.square(centred).sum(axis=0))
-    varies = deviation > 1e-5 * jnp.abs(mean)  # below, rounding alone
-    deviation = jnp.where(varies & scaled, deviation, 1)
+    return _about(jnp, flat, share, total(share, flat), scaled)
+
+
+def _about(numpy: Any, flat: Any, share: Any, mean: Any, scaled: bool) -> Moments:
+    """About this mean of the samples' shares, by `jax.numpy` or by NumPy."""
+    centred = (flat - mean) * numpy.sqrt(share)[:, None]
+    deviation = numpy.sqrt(numpy.square(centred).sum(axis=0))
+    varies = deviation > 1e-5 * numpy.abs(mean)  # below, rounding alone
+    deviation = numpy.where(varies & scaled, deviation, 1)
     centred = centred / deviation
-    values, vectors = jnp.linalg.eigh(centred.T @ centred)
-    return Moments(mean, deviation, jnp.maximum(values, 0), vectors)
+    values, vectors = numpy.linalg.eigh(centred.T @ centred)
+    return Moments(mean, deviation, numpy.maximum(values, 0), vectors)
 
 
 def measure(known: Moments, scaling: Scaling | None, curvature: Array, stiffness: Array) -> Basis:

@@ -99,14 +99,13 @@ def _samples_of_moments(
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each row of `weights` (part, sample), features + 2 samples of the same moments."""
     centre_x, centre_y = x.mean(axis=0, dtype=np.float64), y.mean(axis=0)
-    wide, tall = np.ones((len(x), 1 + x.shape[1])), y - centre_y
-    np.subtract(x, centre_x, out=wide[:, 1:])
-    cells = _cells(weights)
+    tall, cells = y - centre_y, _cells(weights)
     sums: list[Any]
     if cells is None:
+        wide = _about(x, centre_x)
         sums = [_sums(wide, tall, weight) for weight in weights]
-    else:
-        each = [_sums(wide[members], tall[members]) for _, members in cells]
+    else:  # one cell in memory at a time
+        each = [_sums(_about(x[members], centre_x), tall[members]) for _, members in cells]
         shares = np.stack([pattern for pattern, _ in cells], axis=1)
         sums = [
             tuple(sum(w * part[i] for w, part in zip(row, each, strict=True)) for i in range(3))
@@ -147,6 +146,13 @@ def _members(places: np.ndarray) -> Any:
     """A slice where that says it, which copies nothing."""
     first, last = int(places[0]), int(places[-1])
     return slice(first, last + 1) if last - first + 1 == len(places) else places
+
+
+def _about(x: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """(sample, 1 + feature): ones, and x about the centre."""
+    wide = np.ones((len(x), 1 + x.shape[1]))
+    np.subtract(x, centre, out=wide[:, 1:])
+    return wide
 
 
 def _sums(wide: np.ndarray, tall: np.ndarray, weight: np.ndarray | None = None):
