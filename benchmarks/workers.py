@@ -26,13 +26,13 @@ def run(quick: bool) -> list[dict[str, Any]]:
         first = first or bits
         records.append({
             "case": "workers",
-            "work": f"{len(found.loss)} Poisson GLMs, T=2000, 20 features, a core for each worker",
+            "work": f"{found.loss.size} Poisson GLMs, T=2000, 20 features, a core for each worker",
             "implementation": f"{count} of Dask's workers",
             "seconds": second,
             "compile_seconds": 0.0,
             "ratio": second / (records[0]["seconds"] if records else second),
-            "fits": len(found.loss),
-            "fits_per_second": len(found.loss) / second,
+            "fits": found.loss.size,
+            "fits_per_second": found.loss.size / second,
             "quality": float(bits != first),
             "quality_name": "bits differ from one worker's (0: no)",
         })  # fmt: skip
