@@ -1,11 +1,11 @@
 """Searches whose candidates are halved: steps, seconds, and how often the choice is the same.
 
-`python -m benchmarks.case halving:run FILE`, once, on a shared machine (so seconds are rough):
+`python -m benchmarks halving`, once (version 0.14):
 
 | | fewer steps | same choice | seconds, of all | held-out bits per spike, of all |
 |---|---|---|---|---|
-| 120 Poisson lassos, 16 penalties, 3 folds | 3.09 times | 95.8 % | .62 | .2783, .2790 |
-| 32 Poisson MLPs, 16 penalties, 3 folds | 8.57 times | 100 % | .29 | .2486, .2486 |
+| 120 Poisson lassos, 16 penalties, 3 folds | 3.09 times | 95.8 % | .76 | .2783, .2790 |
+| 32 Poisson MLPs, 16 penalties, 3 folds | 8.57 times | 100 % | .28 | .2486, .2486 |
 
 The first rungs, 14 and 20 steps, were settled on these recordings. What falls short: 150 ridge GLMs
 by L-BFGS, which end after 29 steps on average, took 2.83 times fewer with 86.7 % of the choices (8
