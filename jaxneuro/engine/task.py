@@ -9,7 +9,7 @@ import numpy as np
 from jaxneuro.collector import postponed
 from jaxneuro.engine import buckets
 from jaxneuro.engine.contest import Contest
-from jaxneuro.engine.lane import make_lane, selects_of
+from jaxneuro.engine.lane import make_lane, selects_of, shape_of
 from jaxneuro.engine.planner import plan_lanes, predicted_seconds, whole_vectors
 from jaxneuro.engine.rows import outer_inputs
 from jaxneuro.fit import Fit
@@ -51,9 +51,11 @@ def make_task(
     """Of the inputs and axes as given; any `row` of theirs tells the shapes."""
     inputs, axes = buckets.fill(inputs, axes)
     outer = [axis for axis in axes if axis.outer]
-    first = jax.eval_shape(fit.prepare, outer_inputs(inputs, outer, row[: len(outer)]))
+    first = outer_inputs(inputs, outer, row[: len(outer)])
+    if fit.precondition:  # the others prepare nothing, and to look costs a trace
+        first = jax.eval_shape(fit.prepare, first)
     selects = selects_of([axis for axis in axes if not axis.outer])
-    return Task(fit, inputs, axes, outer, selects, first, contest)
+    return Task(fit, inputs, axes, outer, selects, jax.tree.map(shape_of, first), contest)
 
 
 def choose_lanes(task: Task, fits: int, lanes: int | str, devices: Sequence[Device]) -> int:
