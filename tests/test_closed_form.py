@@ -275,7 +275,7 @@ def test_many_patterns_compile_few_programs() -> None:
         y[rng.choice(samples, 5, replace=False), first:last] = np.nan
     before = RIDGE._fold_errors._cache_size()
     found = closed_form.ridge_search(x, y, splits.k_fold(samples, 3), L2)
-    assert RIDGE._fold_errors._cache_size() - before <= 10
+    assert RIDGE._fold_errors._cache_size() - before <= 18  # of 36: 12 groups in 3 folds
     np.testing.assert_allclose(
         found.errors, loop(x, y, splits.k_fold(samples, 3), L2)[0], rtol=1e-3
     )
