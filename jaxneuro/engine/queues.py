@@ -22,7 +22,13 @@ def queue_of(members: np.ndarray, results: Results, contest: Contest | None) -> 
 
 
 class InTurn:
-    """Rows one after the other, each to its end."""
+    """Rows one after the other, each to its end.
+
+    Attributes:
+      judges: whether what is found of some decides which come next.
+    """
+
+    judges = False
 
     def __init__(self, members: np.ndarray, results: Results):
         self._left, self._results = members, results
@@ -61,6 +67,8 @@ class InRounds:
     so that few groups are open at a time. A group's results are handed on together, so a run that
     was stopped begins the groups anew that it had not finished.
     """
+
+    judges = True
 
     def __init__(self, contest: Contest, members: np.ndarray, results: Results):
         self._contest, self._members, self._results = contest, members, results  # rising numbers

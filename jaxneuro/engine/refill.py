@@ -32,15 +32,24 @@ def run_group(
     each = engine.lanes // results.devices
     in_lanes, in_slots = np.full((2, engine.lanes), -1)  # rows whose fits are there
     runs, waits = np.zeros((2, engine.lanes), bool)  # lanes; slots whose fit was in no lane yet
+    coming: list[tuple] = []  # results that the device was asked for
     indices = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1])).astype(np.int32)
 
     def retire(held: Held, numbers: np.ndarray, ended: np.ndarray) -> None:
         if ended.any():
-            found = jax.device_get(results.kept(engine.finish(inputs, held)))
-            found = jax.tree.map(lambda a: np.asarray(a)[ended], found)
-            source.ended(numbers[ended], found, np.flatnonzero(ended), held)
-            pace.ended(found.steps)
+            found = results.kept(engine.finish(inputs, held))
+            kept = held if source.judges else None  # otherwise its memory is for those that begin
+            coming.append((numbers[ended], found, np.flatnonzero(ended), kept))
             numbers[ended] = -1
+        if source.judges:
+            take()
+
+    def take() -> None:
+        for numbers, found, at, held in coming:
+            found = jax.tree.map(lambda a, at=at: np.asarray(a)[at], jax.device_get(found))
+            source.ended(numbers, found, at, held)
+            pace.ended(found.steps)
+        coming.clear()
 
     while True:
         begun = time.perf_counter()
@@ -71,9 +80,11 @@ def run_group(
                 del queue  # those that waited begin anew, as they did before
                 queue = engine.start(inputs, selects, indices)
                 queue = source.resumed(queue, waits, in_slots[waits])
+                take()  # while these begin
                 jax.block_until_ready(queue)  # it may have read `indices` until now
                 pace.refilled(time.perf_counter() - begun)
                 continue
+            take()
             if not (runs.any() or waits.any()):
                 return
         begun = time.perf_counter()

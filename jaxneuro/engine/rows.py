@@ -74,6 +74,8 @@ def groups_of(outer: np.ndarray, order: np.ndarray) -> list[tuple[np.ndarray, np
     """Rows that share their outer indices, in order."""
     if not len(order):
         return []
+    if not outer.shape[1]:
+        return [(outer[0], order)]
     starts = np.flatnonzero(np.r_[True, (outer[1:] != outer[:-1]).any(axis=1)])
     return [(outer[s], part) for s, part in zip(starts, np.split(order, starts[1:]), strict=True)]
 
