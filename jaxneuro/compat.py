@@ -1,5 +1,6 @@
 """What differs between versions of JAX, in one place."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -107,12 +108,15 @@ _ON_GPUS = {
     "xla_gpu_enable_triton_gemm": False,
 }
 _UNTRIED = _ON_GPUS | {"xla_gpu_autotune_level": 0}
+# LLVM compiles a program in so many parts side by side; each costs something, and XLA makes 32.
+_PARTS = {"xla_cpu_parallel_codegen_split_count": min(32, os.cpu_count() or 1)}
+_EASY = _PARTS | {"xla_backend_optimization_level": 1}
 _missing: set[str] = set()  # of the options, what this version of XLA does not know
 _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     "cpu": {
-        "weigh": {"xla_backend_optimization_level": 0},  # its buffers are the same
-        "once": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False},
-        "run": {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": True},
+        "weigh": _PARTS | {"xla_backend_optimization_level": 0},  # its buffers are the same
+        "once": _EASY | {"xla_cpu_use_fusion_emitters": False},
+        "run": _EASY | {"xla_cpu_use_fusion_emitters": True},
     },
     "gpu": {"weigh": _UNTRIED, "once": _UNTRIED, "run": _ON_GPUS},
 }

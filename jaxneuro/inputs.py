@@ -188,7 +188,9 @@ def _of_one_origin(inputs: Sequence[Inputs]) -> Sequence[Inputs]:
 def make_key(key: int | jax.Array) -> jax.Array:
     """A typed key from a seed or a key. Only threefry: the others' `fold_in` differs under vmap."""
     if isinstance(key, int | np.integer):
-        return jax.random.key(int(key), impl="threefry2x32")
+        high = key >> 32 if jax.config.jax_enable_x64 else 0  # pyright: ignore
+        data = np.array([high, key], np.int64).astype(np.uint32)  # jax.random.key compiles for it
+        return jax.random.wrap_key_data(data, impl="threefry2x32")  # pyright: ignore
     if not hasattr(key, "dtype"):
         raise ValueError(f"key is {key!r}: it must be a whole number or a jax.random.key")
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):

@@ -92,8 +92,16 @@ def test_a_feature_that_is_the_sum_of_others():
     compare(RIDGE, make_inputs(x, y), splits.blocks(SAMPLES, FOLDS))
 
 
-def test_moments_are_kept():
+@pytest.mark.parametrize("fifth", ["own", "constant", "sum", "nearly the sum", "tiny"])
+def test_moments_are_kept(fifth):
     x, y = recording()
+    x[:, 4] = {
+        "own": x[:, 4],
+        "constant": 1,
+        "sum": x[:, 0] + x[:, 1],
+        "nearly the sum": x[:, 0] + x[:, 1] + 1e-5 * x[:, 4],
+        "tiny": 1e-4 * x[:, 4],
+    }[fifth]
     few = condense(RIDGE, make_inputs(x, y), splits.holdout(np.arange(SAMPLES) % 4 == 0)).inputs
     rows = FEATURES + 2
     for part, members in (
@@ -104,7 +112,8 @@ def test_moments_are_kept():
             np.testing.assert_allclose(made[0, part].mean(axis=0), given[members].mean(axis=0),
                                        rtol=1e-5)  # fmt: skip
         z, truth = few.x[0, part], x[members]
-        np.testing.assert_allclose(np.cov(z.T, ddof=0), np.cov(truth.T, ddof=0), rtol=1e-4)
+        found, wanted = np.cov(z.T, ddof=0), np.cov(truth.T, ddof=0)
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-12)
         for output in range(2):
             found = np.cov(np.c_[z, few.y[0, part, output]].T, ddof=0)
             wanted = np.cov(np.c_[truth, y[members, output]].T, ddof=0)

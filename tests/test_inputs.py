@@ -1,5 +1,6 @@
 """Bad input: every message names the field, the place and what to do."""
 
+import contextlib
 import warnings
 
 import jax
@@ -113,6 +114,15 @@ def test_keys_from_a_seed_or_a_key() -> None:
     same = (3, np.int64(3), jax.random.key(3), jax.random.PRNGKey(3))
     found = {tuple(jax.random.key_data(make_inputs(**arrays(key=k)).key).tolist()) for k in same}
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("seed", [0, 7, -1, 2**31, -(2**31), 2**32 + 7, -(2**40), np.uint64(2**60)])
+def test_seeds_are_the_keys_of_jax(seed: int) -> None:
+    for precision in (contextlib.nullcontext(), float64()):
+        with precision:
+            found = make_inputs(**arrays(key=seed)).key
+            wanted = jax.random.key(int(seed), impl="threefry2x32")
+            np.testing.assert_array_equal(jax.random.key_data(found), jax.random.key_data(wanted))
 
 
 def many(y, loss, model=None, targets: bool = True, **others):

@@ -155,6 +155,24 @@ def test_images_have_one_scale() -> None:
     assert made is not None and len(np.unique(made.exponent)) == 1
 
 
+@pytest.mark.parametrize("shape", [(1, 3), (7,), (511, 2), (2049, 3), (1025, 1), (5, 3, 2)])
+def test_the_range_is_that_of_every_sample(shape: tuple[int, ...]) -> None:
+    """Some are looked at side by side: the first, the last, and any between."""
+    rng = np.random.default_rng(0)
+    for values in (
+        rng.normal(size=shape),
+        rng.integers(0, 9, shape),
+        rng.normal(size=shape[::-1]).T,
+    ):
+        for place in {0, len(values) // 2, len(values) - 1}:
+            some = values.copy()
+            some[place] = 50
+            low, high = origin._range(some)
+            np.testing.assert_array_equal(low, some.min(axis=0))
+            np.testing.assert_array_equal(high, some.max(axis=0))
+            assert np.isfinite(low).all() and (high == 50).all()
+
+
 def test_an_outlier_does_not_hide_an_offset() -> None:
     """A clock of 1e9 seconds that changes by thousandths, and read 0 once."""
     x, y = arrays()

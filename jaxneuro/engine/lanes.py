@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from jaxneuro import compat
+from jaxneuro.collector import postponed
 from jaxneuro.engine import checks, processes
 from jaxneuro.engine.assembled import assemble, in_raw_units, tell_unscored
 from jaxneuro.engine.contest import Contest, check_contest
@@ -90,27 +91,28 @@ def _fit_many(fit, inputs, axes, rows, key, lanes, keep, out, where, progress, c
     if executor is not None and (devices is not None or processes.several()):
         raise ValueError("executor: goes without devices and without several processes of JAX: "
                          "its workers run on all of their own")  # fmt: skip
-    axes = flatten_axes(axes)
-    if key is not None:
-        inputs = inputs._replace(key=make_key(key))
-    inputs, chosen = checks.as_they_are(fit, inputs), rows_of(axes, rows)
-    checks.check_fit(fit, inputs, axes)
-    if lanes == "auto":
-        lanes = (out is not None and Store.lanes_of(out)) or lanes
-    else:
-        lanes = check_lanes(lanes)
+    with postponed():
+        axes = flatten_axes(axes)
+        if key is not None:
+            inputs = inputs._replace(key=make_key(key))
+        inputs, chosen = checks.as_they_are(fit, inputs), rows_of(axes, rows)
+        checks.check_fit(fit, inputs, axes)
+        if lanes == "auto":
+            lanes = (out is not None and Store.lanes_of(out)) or lanes
+        else:
+            lanes = check_lanes(lanes)
 
-    begun, given = time.perf_counter(), fit
-    if contest is not None:
-        check_contest(contest, fit, chosen[:, : sum(axis.outer for axis in axes)])
-        fit, inputs = limited(fit, inputs, [*contest.rungs, NO_LIMIT][0])
-    group = contest.size if contest is not None else 1
-    task = make_task(fit, inputs, axes, chosen[0], contest)
-    if executor is None:
-        site: Any = Here(task, len(chosen), lanes, tuple(devices or jax.local_devices()))
-    else:
-        site = Crew(executor, task.result, _work, keep, out, group)
-        site.begin(_greet, (fit, inputs, axes, chosen[0], contest), len(chosen), lanes)
+        begun, given = time.perf_counter(), fit
+        if contest is not None:
+            check_contest(contest, fit, chosen[:, : sum(axis.outer for axis in axes)])
+            fit, inputs = limited(fit, inputs, [*contest.rungs, NO_LIMIT][0])
+        group = contest.size if contest is not None else 1
+        task = make_task(fit, inputs, axes, chosen[0], contest)
+        if executor is None:
+            site: Any = Here(task, len(chosen), lanes, tuple(devices or jax.local_devices()))
+        else:
+            site = Crew(executor, task.result, _work, keep, out, group)
+            site.begin(_greet, (fit, inputs, axes, chosen[0], contest), len(chosen), lanes)
     results = Results(site.result, len(chosen), site.devices, keep == "all", progress)
     own = processes.share(in_order(chosen, len(task.outer)), group)
     try:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxneuro.axes import subjects
+from jaxneuro.collector import postponed
 from jaxneuro.compat import Once
 from jaxneuro.fit import Fit, FitState
 from jaxneuro.precision import in_full
@@ -119,16 +120,29 @@ def _samples_of_moments(
         mean_x, mean_y = square[0, 1:] / total, cross[0] / total
         covariance = square[1:, 1:] / total - np.outer(mean_x, mean_x)
         shared = cross[1:] / total - np.outer(mean_x, mean_y)
-        values, vectors = np.linalg.eigh(covariance)
-        root = np.sqrt(np.maximum(values, 0))
-        seen = root > 1e-7 * root.max(initial=0)
-        along = np.where(seen, 1 / np.where(seen, root, 1), 0)[:, None] * (vectors.T @ shared)
+        spread, along = _factors(covariance, shared)
         rest = power / total - mean_y**2 - (along**2).sum(axis=0)
         rest = np.sqrt(np.maximum(rest, 0))
-        new_x = mean_x + waves[:, :-1] @ (root[:, None] * vectors.T)
+        new_x = mean_x + waves[:, :-1] @ spread
         new_y = mean_y + waves[:, :-1] @ along + waves[:, -1:] * rest
         found.append((new_x + centre_x, new_y + centre_y))
     return np.stack([a for a, _ in found]), np.stack([b for _, b in found])
+
+
+def _factors(square: np.ndarray, cross: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Some a (feature, feature) and b (feature, output) with a.T @ a = `square` and a.T @ b =
+    `cross`: by Cholesky, or by eigenvectors where some features nearly follow from others."""
+    try:
+        lower = np.linalg.cholesky(square)
+        if (np.diagonal(lower) ** 2 > 1e-8 * np.diagonal(square)).all():
+            return lower.T, np.linalg.solve(lower, cross)
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(square)
+    root = np.sqrt(np.maximum(values, 0))
+    seen = root > 1e-7 * root.max(initial=0)
+    inverse = np.where(seen, 1 / np.where(seen, root, 1), 0)
+    return root[:, None] * vectors.T, inverse[:, None] * (vectors.T @ cross)
 
 
 def _cells(weights: np.ndarray) -> list[tuple[np.ndarray, Any]] | None:
@@ -169,6 +183,7 @@ def _waves(rows: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
+@postponed()
 def _check(fit: Fit, shape: tuple[int, ...]) -> None:
     """By trial: the model is affine in x, of which a sample has this shape, and the loss quadratic
     in its prediction."""
