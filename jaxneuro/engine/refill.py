@@ -1,6 +1,7 @@
 """Rows that flow through lanes: each takes the next one as its fit has ended."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -11,7 +12,6 @@ from jaxneuro.engine.pace import Pace
 from jaxneuro.engine.programs import Engine
 from jaxneuro.engine.queues import queue_of
 from jaxneuro.engine.results import Results
-from jaxneuro.engine.stages import Held
 from jaxneuro.types import Inputs
 
 
@@ -26,76 +26,130 @@ def run_group(
     contest: Contest | None = None,
 ) -> None:
     """Runs the rows `members`, which share their outer indices."""
-    lanes: Any = None  # until the first fits have begun
-    queue: Any = None
-    source, order = queue_of(members, results, contest), _slot_order(engine.lanes, results.devices)
-    each = engine.lanes // results.devices
-    in_lanes, in_slots = np.full((2, engine.lanes), -1)  # rows whose fits are there
-    runs, waits = np.zeros((2, engine.lanes), bool)  # lanes; slots whose fit was in no lane yet
-    coming: list[tuple] = []  # results that the device was asked for
-    indices = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1])).astype(np.int32)
+    _Flow(engine, inputs, selects, rows, members, results, pace, contest).run()
 
-    def retire(held: Held, numbers: np.ndarray, ended: np.ndarray) -> None:
-        if ended.any():
-            found = results.kept(engine.finish(inputs, held))
-            kept = held if source.judges else None  # otherwise its memory is for those that begin
-            coming.append((numbers[ended], found, np.flatnonzero(ended), kept))
-            numbers[ended] = -1
-        if source.judges:
-            take()
 
-    def take() -> None:
-        for numbers, found, at, held in coming:
-            found = jax.tree.map(lambda a, at=at: np.asarray(a)[at], jax.device_get(found))
-            source.ended(numbers, found, at, held)
-            pace.ended(found.steps)
-        coming.clear()
+@dataclass
+class _Places:
+    """The lanes, or the slots of the queue, over all devices.
 
-    while True:
-        begun = time.perf_counter()
-        pace.exchanges = engine.exchange.ready
-        if waits.any() and not runs.any():  # nothing need be moved
-            lanes, queue, in_lanes, in_slots = queue, lanes, in_slots, in_lanes
-            runs, waits = waits, np.zeros(engine.lanes, bool)
-        elif not pace.in_waves:
-            lane, slot = _pairs(~runs, waits, results.devices)
-            if len(lane):
-                moves = _moves(lane, slot, engine.lanes, results.devices)
-                lanes, queue = engine.exchange(lanes, queue, moves)
-                if pace.times_exchanges:
-                    jax.block_until_ready(lanes)
-                    pace.exchanged(time.perf_counter() - begun)
-                in_lanes[lane], in_slots[slot] = in_slots[slot], in_lanes[lane]
-                runs[lane], waits[slot] = True, False
-        begun = time.perf_counter()
-        if not waits.reshape(results.devices, -1).any(1).all():  # a device has none that wait
-            retire(queue, in_slots, (in_slots >= 0) & ~waits)
-            if not source.ready:  # otherwise these change places with fits that begin
-                retire(lanes, in_lanes, (in_lanes >= 0) & ~runs)
-            if source.ready:
-                free = order[~waits[order]]
-                chosen = source.take(len(free))
-                free = free[: len(chosen)]
-                indices[free], in_slots[free], waits[free] = rows[chosen], chosen, True
-                del queue  # those that waited begin anew, as they did before
-                queue = engine.start(inputs, selects, indices)
-                queue = source.resumed(queue, waits, in_slots[waits])
-                take()  # while these begin
-                jax.block_until_ready(queue)  # it may have read `indices` until now
-                pace.refilled(time.perf_counter() - begun)
-                continue
-            take()
-            if not (runs.any() or waits.any()):
-                return
-        begun = time.perf_counter()
-        limits = pace.steps, pace.patience(bool(waits.any()), source.open)
-        lanes, told = engine.advance(inputs, lanes, in_lanes >= 0, np.array(limits, np.int32))
-        told = np.array(told)
-        runs, taken = told[:, 0] > 0, told[::each, 1]
+    Attributes:
+      rows: (place,) whose fits are there; -1: none.
+      open: (place,) whether the fit runs still, in a lane; was in no lane yet, in a slot.
+      held: on the devices; None until fits have begun.
+    """
+
+    rows: np.ndarray
+    open: np.ndarray
+    held: Any = None
+
+    @classmethod
+    def empty(cls, count: int) -> "_Places":
+        return cls(np.full(count, -1), np.zeros(count, bool))
+
+    @property
+    def ended(self) -> np.ndarray:
+        return (self.rows >= 0) & ~self.open
+
+
+class _Flow:
+    """Rows under way.
+
+    Attributes:
+      lanes, queue: where they are.
+      indices: (slot, axis) of the rows that began last.
+      coming: results that the devices were asked for.
+    """
+
+    def __init__(self, engine, inputs, selects, rows, members, results, pace, contest):
+        self.engine, self.inputs, self.selects, self.rows = engine, inputs, selects, rows
+        self.source, self.results = queue_of(members, results, contest), results
+        self.pace, self.order = pace, _slot_order(engine.lanes, results.devices)
+        self.lanes, self.queue = _Places.empty(engine.lanes), _Places.empty(engine.lanes)
+        first = np.broadcast_to(rows[members[0]], (engine.lanes, rows.shape[1]))
+        self.indices, self.coming = first.astype(np.int32), []
+
+    def run(self) -> None:
+        while True:
+            self.pace.exchanges = self.engine.exchange.ready
+            if self.queue.open.any() and not self.lanes.open.any():  # nothing need be moved
+                self.lanes, self.queue = self.queue, self.lanes
+            elif not self.pace.in_waves:
+                self.exchange()
+            if not self.queue.open.reshape(self.results.devices, -1).any(1).all():
+                if self.refill():
+                    continue
+                if not (self.lanes.open.any() or self.queue.open.any()):
+                    return
+            self.advance()
+
+    def exchange(self) -> None:
+        """Lanes whose fit has ended take those that wait."""
+        begun, lanes, queue = time.perf_counter(), self.lanes, self.queue
+        devices = self.results.devices
+        lane, slot = _pairs(~lanes.open, queue.open, devices)
+        if not len(lane):
+            return
+        moves = _moves(lane, slot, self.engine.lanes, devices)
+        lanes.held, queue.held = self.engine.exchange(lanes.held, queue.held, moves)
+        if self.pace.times_exchanges:
+            jax.block_until_ready(lanes.held)
+            self.pace.exchanged(time.perf_counter() - begun)
+        lanes.rows[lane], queue.rows[slot] = queue.rows[slot], lanes.rows[lane]
+        lanes.open[lane], queue.open[slot] = True, False
+
+    def refill(self) -> bool:
+        """Takes the results of fits that ended; others begin in their slots, if there are any."""
+        begun, queue, source = time.perf_counter(), self.queue, self.source
+        self._retire(queue)
+        if not source.ready:  # otherwise these change places with fits that begin
+            self._retire(self.lanes)
+        if not source.ready:
+            self._take()
+            return False
+        free = self.order[~queue.open[self.order]]
+        chosen = source.take(len(free))
+        free = free[: len(chosen)]
+        self.indices[free], queue.rows[free], queue.open[free] = self.rows[chosen], chosen, True
+        queue.held = None  # those that waited begin anew, as they did before
+        held = self.engine.start(self.inputs, self.selects, self.indices)
+        queue.held = source.resumed(held, queue.open, queue.rows[queue.open])
+        self._take()  # while these begin
+        jax.block_until_ready(queue.held)  # it may have read `indices` until now
+        self.pace.refilled(time.perf_counter() - begun)
+        return True
+
+    def advance(self) -> None:
+        """Steps of all lanes, until the host had better look."""
+        begun, pace, lanes, results = time.perf_counter(), self.pace, self.lanes, self.results
+        limits = pace.steps, pace.patience(bool(self.queue.open.any()), self.source.open)
+        lanes.held, told = self.engine.advance(
+            self.inputs, lanes.held, lanes.rows >= 0, np.array(limits, np.int32)
+        )
+        told, each = np.array(told), self.engine.lanes // results.devices
+        lanes.open, taken = told[:, 0] > 0, told[::each, 1]
         pace.stepped(int(taken.max()), time.perf_counter() - begun)
         results.lane_steps += int(taken.sum()) * each
-        over = (in_lanes >= 0) & ~runs, (in_slots >= 0) & ~waits
-        results.show(int(np.sum(over)))
+        results.show(int(lanes.ended.sum() + self.queue.ended.sum()))
+
+    def _retire(self, places: _Places) -> None:
+        """Asks for the results of fits that ended there."""
+        ended = places.ended
+        if ended.any():
+            found = self.results.kept(self.engine.finish(self.inputs, places.held))
+            held = places.held if self.source.judges else None  # else its memory is for others
+            self.coming.append((places.rows[ended], found, np.flatnonzero(ended), held))
+            places.rows[ended] = -1
+        if self.source.judges:
+            self._take()
+
+    def _take(self) -> None:
+        """What was asked for, from the devices."""
+        for rows, found, at, held in self.coming:
+            found = jax.tree.map(lambda a, at=at: np.asarray(a)[at], jax.device_get(found))
+            self.source.ended(rows, found, at, held)
+            self.pace.ended(found.steps)
+        self.coming.clear()
 
 
 def _pairs(free: np.ndarray, waits: np.ndarray, devices: int) -> tuple[np.ndarray, np.ndarray]:
