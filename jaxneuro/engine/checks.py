@@ -80,7 +80,7 @@ def check_fit(fit: Fit, inputs: Inputs, axes: Sequence[Axis]) -> None:
     y = np.asarray(inputs.y)
     loss = fit.loss
     valid = _valid(loss, y)
-    if y.dtype.kind == "f":
+    if y.dtype.kind == "f" and not valid.all():
         valid = valid | np.isnan(y)
     samples = 1 + y.ndim - first.y.ndim  # subjects come in front of samples
     weights = (inputs.weight, inputs.held_out, inputs.validation)
@@ -108,8 +108,9 @@ def _valid(loss: Loss, y: np.ndarray) -> np.ndarray:
     flat, found = y.ravel(), []
     size = min(_MOST, 1 << (y.size - 1).bit_length())
     for first in range(0, y.size, size):
-        found.append(np.asarray(_take(loss.valid, grown(flat[first : first + size], size))))
-    return np.concatenate(found)[: y.size].reshape(y.shape)
+        part = flat[first : first + size]
+        found.append(np.asarray(_take(loss.valid, grown(part, size)))[: len(part)])
+    return (found[0] if len(found) == 1 else np.concatenate(found)).reshape(y.shape)
 
 
 @partial(jax.jit, static_argnums=0)
