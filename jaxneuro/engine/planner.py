@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -215,6 +216,7 @@ def _even(rows: int, most: int) -> int:
     return min(most, whole_vectors(math.ceil(rows / math.ceil(rows / most))))
 
 
+@cache
 def cache_bytes() -> int:
     """The last-level cache of this machine's first core, but no more of it than so many cores fill:
     a virtual machine is told the whole server's. 16 MiB where it cannot be read."""

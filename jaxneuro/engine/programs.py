@@ -191,7 +191,8 @@ def _lowered(name: str, lane: Lane, given: lowering.Shapes) -> tuple[Any, str, b
         (lowered, in_turn), gains = lowering.start(lane, given), False
     else:
         traced = getattr(lowering, name)(lane, given)
-        lowered, gains = traced.lower(), is_special(traced.jaxpr.jaxpr)
+        gains = is_special(traced.jaxpr.jaxpr, steps=name == "advance")
+        lowered = traced.lower()
     if given.platform != "cpu":
         gains = name == "advance"
     return lowered, "run" if gains else "once", in_turn

@@ -9,19 +9,20 @@ _SPECIAL = frozenset({
     "cbrt",
 })  # fmt: skip
 # Operations of products by which one such function is slower by LLVM's own path, which is fast at
-# exp alone.
+# exp alone, where gradients are taken of it: in results, it is not.
 _PRICE, _EXP_PRICE = 200, 20
 
 
-def is_special(jaxpr: Any) -> bool:
-    """Whether logarithms, sigmoids and the like are a large part of a program's work. XLA's own
-    kernels for CPUs run these up to twice as fast, and little else; they take twice as long to
-    compile (benchmarks/RESULTS.md, "First runs")."""
-    products, special = _counted(jaxpr)
+def is_special(jaxpr: Any, steps: bool = True) -> bool:
+    """Whether logarithms, sigmoids and the like are a large part of a program's work: of one that
+    `steps`, or of another. XLA's own kernels for CPUs run these up to twice as fast, results up to
+    fifteen times, and little else; they take twice as long to compile (benchmarks/RESULTS.md,
+    "First runs")."""
+    products, special = _counted(jaxpr, _EXP_PRICE if steps else _PRICE)
     return special > products
 
 
-def _counted(jaxpr: Any) -> tuple[float, float]:
+def _counted(jaxpr: Any, exp_price: int) -> tuple[float, float]:
     """Operations of products, and those that special functions would gain; loops count once."""
     products = special = 0.0
     for eqn in jaxpr.eqns:
@@ -29,9 +30,9 @@ def _counted(jaxpr: Any) -> tuple[float, float]:
         if name in ("dot_general", "conv_general_dilated"):
             products += flops_of(eqn)
         elif name in _SPECIAL:
-            special += (_EXP_PRICE if name == "exp" else _PRICE) * flops_of(eqn)
+            special += (exp_price if name == "exp" else _PRICE) * flops_of(eqn)
         for body in inner_of(eqn):
-            more_products, more_special = _counted(body)
+            more_products, more_special = _counted(body, exp_price)
             products, special = products + more_products, special + more_special
     return products, special
 

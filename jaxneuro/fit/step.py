@@ -17,6 +17,7 @@ from jaxneuro.fit.minibatch import Draws, draw, draws, in_blocks, watched
 from jaxneuro.fit.objective import Frame
 from jaxneuro.fit.recipe import Recipe, build_optimizer
 from jaxneuro.fit.verdict import Progress, begin, judge
+from jaxneuro.flags import any_of
 from jaxneuro.losses import mean_loss
 from jaxneuro.precision import in_full
 from jaxneuro.types import Array, Inputs, Origin, Params, Result, Status, Warned
@@ -95,13 +96,13 @@ def _inspect(recipe: Recipe, inputs: Inputs) -> tuple[Array, Array]:
     valid, fitted = recipe.loss.valid(y), _tall(used, y)
     if y.ndim > 1 and jnp.issubdtype(y.dtype, jnp.floating):
         valid, fitted = valid | jnp.isnan(y), fitted & ~jnp.isnan(y)
-    bad = (_tall(judged, y) & ~valid).any() | ~used.any()
+    bad = any_of(_tall(judged, y) & ~valid) | ~any_of(used)
     if recipe.stop.patience:
-        bad = bad | ~(inputs.validation > 0).any()
+        bad = bad | ~any_of(inputs.validation > 0)
     low = jnp.where(fitted, y, jnp.inf).min(axis=0)
     high = jnp.where(fitted, y, -jnp.inf).max(axis=0)
     warning = jnp.select(
-        [(low > high).any(), (low == high).any(), ~scored.any() & bool(recipe.scores)],
+        [(low > high).any(), (low == high).any(), ~any_of(scored) & bool(recipe.scores)],
         [Warned.NO_TARGET, Warned.CONSTANT_TARGET, Warned.NOT_SCORED],
         Warned.NOTHING,
     )
@@ -171,7 +172,7 @@ def result(recipe: Recipe, inputs: Inputs, state: FitState) -> Result:
         found = {name: score(y, response, inputs.held_out) for name, score in recipe.scores}
     else:
         loss = mean_loss(recipe.loss, prediction, inputs.y, inputs.held_out)
-        found = {"loss": jnp.where(scored.any(), loss, jnp.nan)}
+        found = {"loss": jnp.where(any_of(scored), loss, jnp.nan)}
     progress = state.progress
     return Result(
         params=params,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from jaxneuro.fit import scaling
+from jaxneuro.flags import any_of
 from jaxneuro.losses import Loss
 from jaxneuro.types import Array, Params
 
@@ -87,7 +88,7 @@ def average(loss: Loss, y: Array, weight: Array, classes: int) -> Array:
 
 def present(y: Array, weight: Array) -> Array:
     """(*output) whether any value with weight is there."""
-    return _there(y, weight).any(axis=0)
+    return any_of(_there(y, weight), axis=0)
 
 
 def _there(y: Array, weight: Array) -> Array:

@@ -7,6 +7,7 @@ from jax import Array, lax
 from jax.scipy.special import xlog1py, xlogy
 from jax.typing import ArrayLike
 
+from jaxneuro.flags import any_of
 from jaxneuro.metrics.contract import explained, per_target
 from jaxneuro.metrics.score import higher_is_better
 
@@ -42,7 +43,7 @@ def auc(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Arra
         upto = lax.cummin(jnp.where(last, upto, jnp.inf), reverse=True)
         area = (positive * (below + upto) / 2).sum() / (positive.sum() * negative.sum())
         valid = ((y == 0) | (y == 1)) & ~jnp.isnan(score)
-        return jnp.where(valid.all(), jnp.clip(area, 0, 1), jnp.nan)
+        return jnp.where(any_of(~valid), jnp.nan, jnp.clip(area, 0, 1))
 
     return per_target(one, y, score, weight)
 

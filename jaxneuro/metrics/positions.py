@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxneuro.flags import any_of
 from jaxneuro.metrics.contract import checked_weight, cleaned
 from jaxneuro.metrics.score import lower_is_better
 
@@ -43,7 +44,7 @@ def median_distance(y: ArrayLike, prediction: ArrayLike, weight: ArrayLike | Non
     below = jnp.cumsum(jnp.concatenate([weight[order], nothing]))
     half = below[-1] / 2
     middle = apart[jnp.argmax(below >= half)] / 2 + apart[jnp.argmax(below > half)] / 2
-    bad = jnp.isnan(prediction).any()  # what is left out was cleaned
+    bad = any_of(jnp.isnan(prediction))  # what is left out was cleaned
     return jnp.where((half > 0) & ~bad, middle, jnp.nan)
 
 
