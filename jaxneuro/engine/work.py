@@ -16,8 +16,8 @@ _PRICE, _EXP_PRICE = 200, 20
 def is_special(jaxpr: Any, steps: bool = True) -> bool:
     """Whether logarithms, sigmoids and the like are a large part of a program's work: of one that
     `steps`, or of another. XLA's own kernels for CPUs run these up to twice as fast, results up to
-    fifteen times, and little else; they take twice as long to compile (benchmarks/RESULTS.md,
-    "First runs")."""
+    nine times, and little else; they take twice as long to compile (benchmarks/RESULTS.md, "First
+    runs")."""
     products, special = _counted(jaxpr, _EXP_PRICE if steps else _PRICE)
     return special > products
 
