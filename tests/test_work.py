@@ -1,4 +1,4 @@
-"""Which programs are worth XLA's own kernels; and flags that are looked at as numbers."""
+"""Which programs are worth XLA's own kernels."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from jaxneuro.engine.work import is_special
-from jaxneuro.flags import any_of
 
 X, W = np.ones((4096, 20), np.float32), np.ones(20, np.float32)
 
@@ -30,15 +29,3 @@ def test_special_functions_beside_products(
     program = jax.make_jaxpr(function)(X, W).jaxpr
     assert is_special(program) == in_steps
     assert is_special(program, steps=False) == in_results
-
-
-@pytest.mark.parametrize("shape", [(), (1,), (5000,), (40, 3)])
-def test_any_of_flags(shape: tuple[int, ...]) -> None:
-    none = np.zeros(shape, bool)
-    one = none.copy()
-    one[(-1,) * one.ndim] = True
-    for flags in (none, one, ~none):
-        assert any_of(jnp.asarray(flags)) == flags.any()
-        if flags.ndim:
-            found = any_of(jnp.asarray(flags), axis=0)
-            np.testing.assert_array_equal(found, flags.any(axis=0))

@@ -110,7 +110,7 @@ def _valid(loss: Loss, y: np.ndarray) -> np.ndarray:
     for first in range(0, y.size, size):
         part = flat[first : first + size]
         found.append(np.asarray(_take(loss.valid, grown(part, size)))[: len(part)])
-    return (found[0] if len(found) == 1 else np.concatenate(found)).reshape(y.shape)
+    return np.concatenate(found).reshape(y.shape)
 
 
 @partial(jax.jit, static_argnums=0)
